@@ -1,0 +1,80 @@
+"""A trained generator as one self-describing ONNX file, its weights stored in fp16."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from vidcolor.model import BinsGenerator, UNet, fold
+
+OPSET = 20
+
+
+def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, str]) -> None:
+    """Write `generator` to `path` with `facts` (licence, training data, metrics ...) in its metadata.
+
+    Input "lightness": float32 L* ``(N, 1, h, w)``; output "ab": float32 a*b* ``(N, 2, h / s, w / s)``; N, h, w free.
+    """
+    generator = fold(generator)
+    with torch.no_grad():
+        program = torch.onnx.export(
+            generator,
+            (torch.rand(2, 1, 64, 96) * 100,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["lightness"],
+            output_names=["ab"],
+            dynamic_shapes=(
+                {
+                    0: torch.export.Dim("batch", min=1, max=256),
+                    2: 32 * torch.export.Dim("rows", min=1, max=128),
+                    3: 32 * torch.export.Dim("columns", min=1, max=128),
+                },
+            ),
+        )
+    assert program is not None
+    model = program.model_proto
+    store_half(model)
+    facts = facts | {
+        "format": "vidcolor 1",
+        "config": json.dumps(generator.config.to_dict()),
+        "stride": str(generator.stride),
+        "sha256": weights_digest(model),
+    }
+    if isinstance(generator, BinsGenerator):
+        facts["centres"] = " ".join(f"{x:g}" for x in generator.centres.flatten().tolist())
+        facts["log_prior"] = " ".join(f"{x:.6g}" for x in generator.log_prior.tolist())
+    del model.metadata_props[:]
+    helper.set_model_props(model, facts)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store float32 weights as fp16 behind a Cast, which every runtime folds away when it loads the file."""
+    graph, casts = model.graph, []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 256:
+            continue
+        values = numpy_helper.to_array(tensor)
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
+        casts.append(helper.make_node("Cast", [name + ".half"], [name], name=name + ".cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def weights_digest(model: onnx.ModelProto) -> str:
+    """SHA-256 over names and bytes of all weights, in the order of their names."""
+    digest = hashlib.sha256()
+    for tensor in sorted(model.graph.initializer, key=lambda t: t.name):
+        digest.update(tensor.name.encode())
+        digest.update(numpy_helper.to_array(tensor).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,5 @@
+"""`python -m vidcolor` is the same as `vidcolor`."""
+
+from vidcolor.cli import entry
+
+entry()

@@ -1,0 +1,92 @@
+"""The library's face: `colorize` for files, `Colorizer` for pictures and frames in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vidcolor.backends import make_backend
+from vidcolor.image import color_picture, colorize_still, is_still, picture_preview
+from vidcolor.options import ColorizeOptions
+from vidcolor.pipeline import colorize_film, smooth
+from vidcolor.preview import SmallSize, crop_grid, network_input
+from vidcolor.shots import CutDetector
+from vidcolor.smoothing import make_smoother
+from vidcolor.summary import Progress, Summary
+from vidcolor.weights import open_model
+
+
+def colorize(
+    source: str | Path, target: str | Path, options: ColorizeOptions | None = None, *, progress: Progress | None = None
+) -> Summary:
+    """Colour one film or still into `target`, whose ending chooses the format.
+
+    Raises:
+        vidcolor.errors.VidcolorError: one line with file, fault and remedy; `target` is not touched then.
+    """
+    with Colorizer(options) as colorizer:
+        return colorizer.file(source, target, progress=progress)
+
+
+class Colorizer:
+    """A loaded model with its options; use it for many files or pictures, and `close` it (or use `with`).
+
+    Raises:
+        BackendError: the wanted backend is missing or cannot run here.
+        ModelError: the model file cannot be used.
+    """
+
+    def __init__(self, options: ColorizeOptions | None = None) -> None:
+        self.options = options or ColorizeOptions()
+        self.model = open_model(self.options.model)
+        self.backend, self.why = make_backend(self.options.backend, self.model)
+
+    def __enter__(self) -> Colorizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.backend.close()
+
+    def file(
+        self,
+        source: str | Path,
+        target: str | Path,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Summary:
+        """Colour one film or still; a film can be stopped from another thread by `cancel`."""
+        if is_still(source):
+            return colorize_still(Path(source), Path(target), self.backend, self.options)
+        return colorize_film(source, Path(target), self.backend, self.options, progress=progress, cancel=cancel)
+
+    def image(self, picture: np.ndarray) -> np.ndarray:
+        """A picture ``(h, w)`` or ``(h, w, 3)`` in sRGB, uint8, uint16 or float in 0..1, to RGB ``(h, w, 3)``.
+
+        The type stays, and so does the luma of every pixel, up to rounding.
+
+        Raises:
+            ValueError: the array has another shape or type.
+        """
+        return next(self.frames([picture], smoothing=0.0))
+
+    def frames(self, pictures: Iterable[np.ndarray], *, smoothing: float | None = None) -> Iterator[np.ndarray]:
+        """Consecutive frames of one size, as `image` takes and gives them, steadied in time.
+
+        `smoothing` overrides that of the options. One frame comes out for each that goes in, without delay.
+        """
+        smoother = make_smoother(self.options.smoothing if smoothing is None else smoothing)
+        cuts = CutDetector()
+        for picture in pictures:
+            signal, small = picture_preview(picture, self.options.size)
+            size = SmallSize(small.lightness.shape[1], small.lightness.shape[0])
+            predicted = self.backend.predict(network_input([small.lightness], size))
+            ab = crop_grid(predicted, size, self.backend.stride)[0]
+            _, ab = smooth(cuts, smoother, small, ab)
+            yield color_picture(signal, small, ab * np.float32(self.options.strength), picture.dtype)

@@ -1,0 +1,37 @@
+"""OpenVINO on the CPU: bf16 where the processor computes in it, f32 elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino as ov
+
+from vidcolor.weights import ModelFile
+
+
+class OpenVINOBackend:
+    """One network compiled for each input shape it meets; a film has one or two."""
+
+    name = "openvino"
+
+    def __init__(self, model: ModelFile, *, precision: str | None = None) -> None:
+        self.core = ov.Core()
+        self.stride = model.stride
+        if precision is None:
+            capable = self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            precision = "bf16" if "BF16" in capable else "f32"
+        self.precision = precision
+        self.network = self.core.read_model(str(model.path))
+        self.compiled: dict[tuple[int, ...], ov.CompiledModel] = {}
+        self.description = f"OpenVINO {ov.get_version().split('-')[0]}, CPU, {precision}"
+
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        shape = lightness.shape
+        if shape not in self.compiled:
+            network = self.network.clone()
+            network.reshape(list(shape))
+            options = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
+            self.compiled[shape] = self.core.compile_model(network, "CPU", options)
+        return self.compiled[shape](lightness)[0]
+
+    def close(self) -> None:
+        self.compiled.clear()

@@ -1,0 +1,62 @@
+"""PyTorch, on CUDA in fp16 or on the CPU in fp32, with the weights of the same ONNX file."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from vidcolor.errors import BackendError
+from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
+from vidcolor.weights import ModelFile
+
+
+class PyTorchBackend:
+    """Eager PyTorch; the reference that the other backends are compared with.
+
+    Raises:
+        BackendError: `device` is not there.
+    """
+
+    name = "pytorch"
+
+    def __init__(self, model: ModelFile, *, device: str | None = None) -> None:
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise BackendError(f"device {device}: torch finds no CUDA; check the driver or use the CPU")
+        self.device = torch.device(device)
+        self.dtype = torch.float16 if self.device.type == "cuda" else torch.float32
+        generator = load_generator(model)
+        self.stride = generator.stride
+        self.generator = generator.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        self.description = f"PyTorch {torch.__version__}, {where}, {str(self.dtype).removeprefix('torch.')}"
+
+    @torch.inference_mode()
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(lightness).to(self.device, self.dtype, memory_format=torch.channels_last)
+        return self.generator(x).float().cpu().numpy()
+
+    def close(self) -> None:
+        del self.generator
+
+
+def load_generator(model: ModelFile) -> BinsGenerator | UNet:
+    """The generator of a model file, in eval mode: its config from the metadata, its weights from the graph."""
+    generator = build(GeneratorConfig.from_dict(model.config))
+    stored = {}
+    for tensor in onnx.load(model.path).graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype in (np.float16, np.float32):
+            stored[tensor.name.removesuffix(".half")] = torch.from_numpy(values.astype(np.float32))
+    state = generator.state_dict()
+    for name in ("centres", "log_prior"):  # the graph holds them scaled, if at all: see the metadata
+        if name in state:
+            stored[name] = torch.tensor(read_numbers(model, name)).reshape(state[name].shape)
+    generator.load_state_dict({k: stored[k] for k in state})
+    return generator.eval()
+
+
+def read_numbers(model: ModelFile, name: str) -> list[float]:
+    return [float(x) for x in model.metadata[name].split()]

@@ -1,0 +1,64 @@
+"""From a small a*b* grid to full chroma planes, guided by the luma so that colour stops at edges."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vidcolor.color import Encoding, lab_to_chroma
+
+RADIUS = 4  # half the guided filter's window, in pixels of the small picture
+EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
+
+
+def chroma_coefficients(
+    signal: np.ndarray, lightness: np.ndarray, ab: np.ndarray, encoding: Encoding
+) -> tuple[np.ndarray, np.ndarray]:
+    """The fast guided filter of He & Sun 2015 (arXiv 1505.00996), up to its enlargement.
+
+    Within a window chroma is a linear function of luma. Edges come from the luma that way, and so does the way in
+    which (Cb, Cr) of one a*b* depends on the lightness.
+
+    Args:
+        signal: small luma signal ``(h, w)``, 0..1, float32.
+        lightness: L* of the same picture ``(h, w)``, float32.
+        ab: a*b* grid ``(h', w', 2)``, float32, of the same picture at any size.
+        encoding: of the full-size picture.
+
+    Returns:
+        slope and offset, ``(h, w, 2)`` float32 each: the code value of (Cb, Cr) is ``slope * luma code + offset``.
+    """
+    ab = cv2.resize(ab, signal.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    mean = box(signal)
+    variance = box(signal * signal) - mean * mean + np.float32(EPSILON)
+    slopes, offsets = [], []
+    for chroma in lab_to_chroma(lightness, ab, encoding.matrix):
+        average = box(chroma)
+        slope = (box(signal * chroma) - mean * average) / variance
+        slopes.append(box(slope))
+        offsets.append(box(average - slope * mean))
+    slope = cv2.merge(slopes) * np.float32(encoding.chroma_scale / encoding.luma_scale)
+    offset = cv2.merge(offsets) * np.float32(encoding.chroma_scale) - slope * np.float32(encoding.luma_offset)
+    return slope, offset + np.float32(encoding.chroma_centre)
+
+
+def chroma_planes(
+    slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cb and Cr code values for `luma` code values ``(h, w)``, which has the size of the chroma planes."""
+    size = luma.shape[::-1]
+    y = luma.astype(np.float32)
+    low, high = encoding.chroma_limits
+    kind = cv2.CV_8U if encoding.depth == 8 else cv2.CV_16U
+    planes = []
+    for i in range(2):
+        plane = cv2.resize(slope[..., i], size, interpolation=cv2.INTER_LINEAR)
+        cv2.multiply(plane, y, dst=plane)
+        code = cv2.add(plane, cv2.resize(offset[..., i], size, interpolation=cv2.INTER_LINEAR), dtype=kind)
+        planes.append(np.clip(code, low, high, out=code))
+    return planes[0], planes[1]
+
+
+def box(plane: np.ndarray) -> np.ndarray:
+    """Mean over the filter's window."""
+    return cv2.blur(plane, (2 * RADIUS + 1, 2 * RADIUS + 1), borderType=cv2.BORDER_REFLECT)

@@ -1,0 +1,184 @@
+"""The command line: arguments to options, one call for each file, one line for each fault."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidcolor import __version__
+from vidcolor.errors import OptionError, VidcolorError
+from vidcolor.jobs import Job, plan
+from vidcolor.options import BACKENDS, CODECS, ColorizeOptions
+from vidcolor.summary import Summary
+from vidcolor.terminal import Terminal
+
+EPILOG = """examples:
+  vidcolor film.mp4 -o out.mp4               colour a film; sound, subtitles and chapters stay as they are
+  vidcolor reel.mkv -o out.mkv --codec ffv1  lossless: every luma sample as it was
+  vidcolor photos/ -o coloured/              a folder of stills and films
+  vidcolor film.mp4 -o side.mp4 --compare    source and result side by side
+  vidcolor info                              versions, backends and the model
+
+exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args and args[0] == "info":
+        return info(args[1:])
+    parser = make_parser()
+    parsed = parser.parse_args(args)
+    try:
+        options = to_options(parsed)
+        jobs = plan(parsed.sources, parsed.output, parsed.codec)
+    except OptionError as error:
+        print(f"vidcolor: {error}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, interrupt)
+    terminal = Terminal(quiet=parsed.quiet, as_json=parsed.json)
+    return run(jobs, options, terminal)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def make_parser() -> argparse.ArgumentParser:
+    defaults = ColorizeOptions()
+    parser = argparse.ArgumentParser(
+        prog="vidcolor",
+        description="Colour black-and-white films and stills; the luma stays as it is.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("sources", nargs="+", metavar="INPUT", help="film, still, folder or stream address")
+    parser.add_argument("-o", "--output", metavar="OUT", help="file or folder; default: beside INPUT as NAME-color")
+    parser.add_argument("-y", "--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--version", action="version", version=f"vidcolor {__version__}")
+
+    colour = parser.add_argument_group("colour")
+    colour.add_argument(
+        "--strength", type=float, default=defaults.strength, metavar="0..2", help="amount of colour (1)"
+    )
+    colour.add_argument(
+        "--smoothing", type=float, default=defaults.smoothing, metavar="0..1",
+        help=f"how much colour is carried along motion, 0 is off ({defaults.smoothing:g})",
+    )  # fmt: skip
+    colour.add_argument(
+        "--size", type=int, default=defaults.size, metavar="PIXELS",
+        help=f"short side of what the network sees ({defaults.size})",
+    )  # fmt: skip
+    colour.add_argument("--backend", choices=BACKENDS, default=defaults.backend, help="engine for the network (auto)")
+    colour.add_argument(
+        "--batch", type=int, default=defaults.batch, metavar="N", help=f"frames at once ({defaults.batch})"
+    )
+    colour.add_argument("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
+
+    film = parser.add_argument_group("film")
+    film.add_argument("--codec", choices=CODECS, help="video codec (x264; vp9 for .webm)")
+    film.add_argument("--crf", type=float, metavar="N", help="quality on the codec's scale, lower is better")
+    film.add_argument("--preset", metavar="NAME", help="speed on the codec's scale, such as veryfast")
+    film.add_argument("--pix-fmt", metavar="NAME", help="pixel format (the source's, as far as the codec has it)")
+    film.add_argument("--start", type=seconds, metavar="TIME", help="begin here: seconds or [HH:]MM:SS")
+    film.add_argument("--end", type=seconds, metavar="TIME", help="stop here")
+    film.add_argument("--compare", action="store_true", help="source on the left, result on the right")
+
+    shown = parser.add_argument_group("messages")
+    shown.add_argument("-q", "--quiet", action="store_true", help="only errors")
+    shown.add_argument("--json", action="store_true", help="a JSON summary on standard output, nothing else")
+    return parser
+
+
+def seconds(text: str) -> float:
+    """Seconds from "83.5", "1:23.5" or "0:01:23.5"."""
+    try:
+        total = 0.0
+        for part in text.split(":"):
+            total = total * 60 + float(part)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or [HH:]MM:SS") from None
+    return total
+
+
+def to_options(parsed: argparse.Namespace) -> ColorizeOptions:
+    names = [f.name for f in dataclasses.fields(ColorizeOptions)]
+    return ColorizeOptions(**{n: getattr(parsed, n) for n in names})
+
+
+def run(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> int:
+    """Colour every job; one that fails is reported and the rest goes on."""
+    from vidcolor.api import Colorizer
+
+    done: list[Summary] = []
+    failed: list[tuple[Job, str]] = []
+    status = 0
+    try:
+        with terminal, Colorizer(options) as colorizer:
+            terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
+            for number, job in enumerate(jobs, 1):
+                terminal.begin(job, number, len(jobs))
+                try:
+                    if len(jobs) > 1:
+                        job.target.parent.mkdir(parents=True, exist_ok=True)
+                    done.append(colorizer.file(job.source, job.target, progress=terminal.progress))
+                    terminal.done(done[-1])
+                except Exception as error:  # one bad file must not end the batch
+                    if os.environ.get("VIDCOLOR_DEBUG"):
+                        raise
+                    failed.append((job, describe(job, error)))
+                    terminal.error(failed[-1][1])
+    except VidcolorError as error:
+        terminal.error(str(error))
+        return 2 if isinstance(error, OptionError) else 1
+    except KeyboardInterrupt:
+        terminal.error("stopped; the file being written was removed, finished ones stay")
+        status = 130
+    terminal.summary(done, failed)
+    return status or (1 if failed else 0)
+
+
+def describe(job: Job, error: Exception) -> str:
+    """The line for a failed job; what is not one of our own errors is a fault of this program."""
+    if isinstance(error, VidcolorError):
+        return str(error)
+    kind = type(error).__name__
+    return f"{job.source}: internal fault, {kind}: {error}; please report it (VIDCOLOR_DEBUG=1 shows where)"
+
+
+def info(argv: Sequence[str]) -> int:
+    """`vidcolor info`: what is installed, what would be chosen, and the model card."""
+    parser = argparse.ArgumentParser(prog="vidcolor info", description="Versions, backends and the model.")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
+    args = parser.parse_args(argv)
+    from vidcolor.info import gather, show
+
+    try:
+        facts = gather(args.model)
+    except VidcolorError as error:
+        print(f"vidcolor: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        show(facts)
+    return 0
+
+
+def entry() -> None:
+    """The console script: a reader that goes away (`vidcolor ... | head`) is no error of ours."""
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,64 @@
+"""What a user can choose, as one frozen dataclass from the command line to the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidcolor.errors import OptionError
+
+CODECS = {  # the name a user gives -> FFmpeg's encoder
+    "x264": "libx264",
+    "x265": "libx265",
+    "svtav1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "ffv1": "ffv1",
+    "prores": "prores_ks",
+}
+BACKENDS = ("auto", "openvino", "pytorch")
+
+
+@dataclass(frozen=True)
+class ColorizeOptions:
+    """How to colour and how to write; the defaults suit a film.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    backend: str = "auto"  # which engine runs the network: auto, openvino or pytorch
+    model: Path | None = None  # an ONNX model file instead of the shipped one
+    size: int = 256  # short side of the picture the network sees, in pixels
+    strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
+    smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
+    batch: int = 8  # frames the network sees at once
+    codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
+    crf: float | None = None  # quality on the codec's own scale; None: the codec's default
+    preset: str | None = None  # speed on the codec's own scale; None: the codec's default
+    pix_fmt: str | None = None  # pixel format of the output; None: the source's, as far as the codec has it
+    start: float | None = None  # seconds from the start of the film
+    end: float | None = None  # seconds from the start of the film
+    compare: bool = False  # source on the left, coloured on the right
+    overwrite: bool = False  # replace a target that exists
+
+    def __post_init__(self) -> None:
+        check_choice("backend", self.backend, BACKENDS)
+        if self.codec is not None:
+            check_choice("codec", self.codec, tuple(CODECS))
+        check_range("size", self.size, 32, 4096)
+        check_range("strength", self.strength, 0.0, 2.0)
+        check_range("smoothing", self.smoothing, 0.0, 1.0)
+        check_range("batch", self.batch, 1, 256)
+        check_range("start", self.start or 0.0, 0.0, float("inf"))
+        if self.end is not None and self.end <= (self.start or 0.0):
+            raise OptionError(f"end {self.end:g} s is not after start {self.start or 0.0:g} s; give a later end")
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise OptionError(f"{name} {value!r} is not known; choose from {', '.join(allowed)}")
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OptionError(f"{name} {value:g} is out of range; give a number from {low:g} to {high:g}")

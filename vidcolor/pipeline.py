@@ -1,0 +1,284 @@
+"""HOT PATH: reader thread, network and smoothing, writer thread, with bounded queues between them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.packet import Packet
+
+from vidcolor.backends import Backend
+from vidcolor.chroma import chroma_coefficients, chroma_planes
+from vidcolor.errors import Cancelled
+from vidcolor.options import ColorizeOptions
+from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
+from vidcolor.shots import CutDetector
+from vidcolor.smoothing import Smoother, make_smoother
+from vidcolor.summary import Progress, Summary
+from vidcolor.target import check_target
+from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, video_settings
+from vidcolor.video.formats import layout, plane
+from vidcolor.video.muxer import Muxer, default_codec
+from vidcolor.video.reader import Reader
+
+QUEUE = 16  # items between two threads; frames in flight, and so memory, are bounded by it and the batch
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """A frame on its way to the writer, with the a*b* grid it shall get."""
+
+    frame: av.VideoFrame
+    small: Small
+    ab: np.ndarray
+
+
+class Clock:
+    """Adds up how long each stage works; a stage belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.busy: dict[str, float] = {}
+
+    def time(self, stage: str, work: Callable, *args):
+        began = time.perf_counter()
+        try:
+            return work(*args)
+        finally:
+            self.busy[stage] = self.busy.get(stage, 0.0) + time.perf_counter() - began
+
+
+class Link:
+    """A bounded queue between two threads that all threads leave when one of them has failed."""
+
+    END = object()
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.queue: queue.Queue = queue.Queue(QUEUE)
+        self.stop = stop
+
+    def put(self, item: object) -> None:
+        while True:
+            if self.stop.is_set():
+                raise Cancelled("stopped")
+            try:
+                return self.queue.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def __iter__(self) -> Iterator:
+        while True:
+            if self.stop.is_set():
+                raise Cancelled("stopped")
+            try:
+                item = self.queue.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if item is Link.END:
+                return
+            yield item
+
+
+def colorize_film(
+    source: str | Path,
+    target: Path,
+    backend: Backend,
+    options: ColorizeOptions,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Summary:
+    """Colour one film; `target` appears when it is complete, and not at all otherwise.
+
+    Raises:
+        InputError: the source cannot be read.
+        OutputError: the target cannot be written.
+        Cancelled: `cancel` was set.
+    """
+    began = time.perf_counter()
+    target = Path(target)
+    summary = Summary(str(source), str(target), backend=backend.name)
+    codec = options.codec or default_codec(target)
+    with Reader(source, start=options.start, end=options.end) as reader:
+        check_target(target, overwrite=options.overwrite, source=str(source))
+        settings = video_settings(reader, options, codec)
+        muxer = Muxer(target, reader, settings, codec=codec)
+        try:
+            run_threads(reader, backend, muxer, settings, options, summary, progress, cancel)
+        except BaseException:
+            muxer.abandon()
+            raise
+        muxer.finish()
+        summary.warnings += muxer.warnings
+        summary.damaged = reader.damaged
+        if reader.resized:
+            summary.warnings.append(f"{reader.resized} frames came in another size and were scaled")
+    summary.seconds = time.perf_counter() - began
+    return summary
+
+
+def run_threads(
+    reader: Reader,
+    backend: Backend,
+    muxer: Muxer,
+    settings: VideoSettings,
+    options: ColorizeOptions,
+    summary: Summary,
+    progress: Progress | None,
+    cancel: threading.Event | None,
+) -> None:
+    """Reader and writer in threads of their own, network and smoothing in this one; the first error is raised."""
+    stop, errors = threading.Event(), []
+    decoded, coloured = Link(stop), Link(stop)
+    clocks = [Clock(), Clock(), Clock()]
+
+    def guarded(work: Callable, *args) -> None:
+        try:
+            work(*args)
+        except Cancelled:
+            pass  # another thread failed, and has said so
+        except BaseException as error:
+            errors.append(error)
+        stop.set() if errors else None
+
+    def report() -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled(f"{summary.source}: stopped; nothing was written")
+        if progress is not None:
+            summary.busy = {k: v for c in clocks for k, v in list(c.busy.items())}
+            progress(summary, reader.info.frames)
+
+    small_size = small_size_of(reader, options)
+    threads = [
+        threading.Thread(target=guarded, args=(read_frames, reader, small_size, decoded, clocks[0]), name="reader"),
+        threading.Thread(
+            target=guarded, args=(write_frames, coloured, muxer, settings, options, clocks[2]), name="writer"
+        ),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        color_frames(decoded, coloured, backend, small_size, options, summary, clocks[1], report)
+    except Cancelled as error:
+        if str(error) != "stopped":
+            errors.append(error)
+    except BaseException as error:
+        errors.append(error)
+    finally:
+        if errors:
+            stop.set()
+        for thread in threads:
+            thread.join()
+    if errors:
+        raise errors[0]
+    summary.busy = {k: v for c in clocks for k, v in c.busy.items()}
+    if progress is not None:
+        progress(summary, summary.frames)
+
+
+def small_size_of(reader: Reader, options: ColorizeOptions) -> SmallSize:
+    aspect = float(reader.stream.sample_aspect_ratio or 1)
+    return SmallSize.fit(reader.info.width, reader.info.height, options.size, aspect)
+
+
+def read_frames(reader: Reader, size: SmallSize, out: Link, clock: Clock) -> None:
+    """Reader thread: decode, and make the small picture while the frame is in the cache."""
+    items = iter(reader)
+    while True:
+        item = clock.time("decode", next, items, None)
+        if item is None:
+            break
+        if isinstance(item, Packet):
+            out.put(item)
+        else:
+            out.put((item, clock.time("resize", make_small, plane(item, 0), size, reader.info.encoding)))
+    out.put(Link.END)
+
+
+def color_frames(
+    frames: Link,
+    out: Link,
+    backend: Backend,
+    size: SmallSize,
+    options: ColorizeOptions,
+    summary: Summary,
+    clock: Clock,
+    report: Callable[[], None],
+) -> None:
+    """Main thread: small L* in batches through the network, then through the smoother in the film's order.
+
+    Packets of other streams are not held back by a batch: the muxer puts all in order.
+    """
+    cuts, smoother = CutDetector(), make_smoother(options.smoothing)
+    batch: list[tuple[av.VideoFrame, Small]] = []
+
+    def flush() -> None:
+        if not batch:
+            return
+        x = network_input([small.lightness for _, small in batch], size)
+        grids = crop_grid(clock.time("network", backend.predict, x), size, backend.stride)
+        for (frame, small), ab in zip(batch, grids, strict=True):
+            is_cut, ab = clock.time("smoothing", smooth, cuts, smoother, small, ab)
+            summary.shots += is_cut
+            out.put(Coloured(frame, small, ab * np.float32(options.strength)))
+            summary.frames += 1
+        batch.clear()
+        report()
+
+    for item in frames:
+        if isinstance(item, Packet):
+            out.put(item)
+            continue
+        batch.append(item)
+        if len(batch) == options.batch:
+            flush()
+    flush()
+    out.put(Link.END)
+
+
+def smooth(cuts: CutDetector, smoother: Smoother, small: Small, ab: np.ndarray) -> tuple[bool, np.ndarray]:
+    is_cut = cuts.update(small.lightness)
+    if is_cut:
+        smoother.reset()
+    return is_cut, smoother.update(small.lightness, ab)
+
+
+def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: ColorizeOptions, clock: Clock) -> None:
+    """Writer thread: merge the colour under the luma, encode, mux."""
+    encoder = Encoder(settings, muxer.video.codec_context)
+    for item in items:
+        if isinstance(item, Packet):
+            clock.time("mux", muxer.mux_other, item)
+        else:
+            frame = clock.time("merge", merge, item, settings, options.compare)
+            packets = clock.time("encode", list, encoder.encode(frame))
+            clock.time("mux", muxer.mux_video, packets)
+    muxer.mux_video(clock.time("encode", list, encoder.finish()))
+
+
+def merge(item: Coloured, settings: VideoSettings, compare: bool) -> av.VideoFrame:
+    """The output frame: the source's luma, and chroma made from the a*b* grid."""
+    encoding = settings.encoding
+    source_depth = layout(item.frame.format.name).depth
+    source_encoding = type(encoding)(encoding.matrix, encoding.full_range, source_depth)
+    signal = (item.small.luma - np.float32(source_encoding.luma_offset)) * np.float32(1 / source_encoding.luma_scale)
+    slope, offset = chroma_coefficients(signal, item.small.lightness, item.ab, encoding)
+    frame = output_frame(item.frame, settings)
+    cb, cr = plane(frame, 1), plane(frame, 2)
+    luma = plane(frame, 0)
+    width = luma.shape[1] // 2 if compare else luma.shape[1]
+    grey = cb.shape[1] // 2 if compare else 0  # columns left without colour
+    size = (cb.shape[1] - grey, cb.shape[0])
+    guide = luma[:, luma.shape[1] - width :]
+    if guide.shape[::-1] != size:
+        guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
+    cb[:, grey:], cr[:, grey:] = chroma_planes(slope, offset, guide, encoding)
+    if grey:
+        cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
+    return frame

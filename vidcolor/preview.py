@@ -1,0 +1,72 @@
+"""The small picture that the network, the smoother and the chroma guide all see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vidcolor.color import Encoding, luma_to_lightness
+
+MULTIPLE = 32  # sides of what the network is given
+
+
+@dataclass(frozen=True)
+class SmallSize:
+    """Sizes that belong to one film: the small picture keeps the film's aspect, the padding is for the network only."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def fit(cls, width: int, height: int, short: int, aspect: float = 1.0) -> SmallSize:
+        """A picture of `width` x `height` pixels, each `aspect` wide, with its short side at `short` pixels.
+
+        A picture smaller than that is enlarged: the network finds more in it that way.
+        """
+        shown = width * aspect
+        scale = short / min(shown, height)
+        return cls(max(1, round(shown * scale)), max(1, round(height * scale)))
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return -(-self.height // MULTIPLE) * MULTIPLE, -(-self.width // MULTIPLE) * MULTIPLE
+
+    def grid(self, stride: int) -> tuple[int, int]:
+        """Height and width of the a*b* grid that covers the picture."""
+        return -(-self.height // stride), -(-self.width // stride)
+
+
+@dataclass(frozen=True)
+class Small:
+    """A frame as the network's side of the house sees it."""
+
+    luma: np.ndarray  # (h, w) code values
+    lightness: np.ndarray  # (h, w) float32 L*
+
+
+def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
+    """The small picture of full-size `luma` code values, by area averaging."""
+    shrinks = luma.shape[0] >= size.height
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    small = cv2.resize(luma, (size.width, size.height), interpolation=how)
+    return Small(small, luma_to_lightness(small, encoding))
+
+
+def network_input(lightness: list[np.ndarray], size: SmallSize) -> np.ndarray:
+    """L* pictures as a padded batch ``(N, 1, H, W)``; the padding mirrors the picture."""
+    height, width = size.padded
+    bottom, right = height - size.height, width - size.width
+    mode = "reflect" if bottom < size.height and right < size.width else "edge"
+    return np.pad(np.stack(lightness), ((0, 0), (0, bottom), (0, right)), mode=mode)[:, None]
+
+
+def crop_grid(ab: np.ndarray, size: SmallSize, stride: int) -> np.ndarray:
+    """a*b* ``(N, 2, H / s, W / s)`` without the padding, as ``(N, h', w', 2)``.
+
+    Where the picture ends within a grid cell that cell stays: it is at most stride - 1 pixels too wide.
+    """
+    rows, columns = size.grid(stride)
+    return np.ascontiguousarray(ab[:, :, :rows, :columns].transpose(0, 2, 3, 1))

@@ -1,0 +1,96 @@
+"""Progress and messages: a live line on a terminal, plain lines elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from vidcolor.jobs import Job
+from vidcolor.summary import Summary
+
+PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+class Terminal:
+    """Messages go to standard error; standard output is for `as_json` alone."""
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self.console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.quiet = quiet or as_json
+        self.as_json = as_json
+        self.live = self.console.is_terminal and not self.quiet
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(), TextColumn("{task.fields[slowest]}"), console=self.console, transient=True,
+        )  # fmt: skip
+        self.task: TaskID | None = None
+        self.label = ""
+        self.began = self.spoke = 0.0
+
+    def __enter__(self) -> Terminal:
+        if self.live:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def begin(self, job: Job, number: int, count: int) -> None:
+        self.label = f"[{number}/{count}] {job.source}" if count > 1 else job.source
+        self.began = self.spoke = time.monotonic()
+        if self.live:
+            self.task = self.bar.add_task(escape(self.label), total=None, rate="", slowest="")
+
+    def progress(self, summary: Summary, total: int) -> None:
+        """Called by the pipeline after each batch."""
+        now = time.monotonic()
+        rate = summary.frames / max(now - self.began, 1e-6)
+        if self.live and self.task is not None:
+            known = max(total, summary.frames) if total else None
+            slowest = f"slowest: {summary.bottleneck}"
+            self.bar.update(self.task, completed=summary.frames, total=known, rate=f"{rate:.1f} fps", slowest=slowest)
+        elif not self.quiet and now - self.spoke >= PLAIN_EVERY:
+            self.spoke = now
+            share = f" of {total}, {(total - summary.frames) / max(rate, 1e-6):.0f} s left" if total else ""
+            print(
+                f"{self.label}: {summary.frames}{share}, {rate:.1f} fps, slowest: {summary.bottleneck}", file=sys.stderr
+            )
+
+    def end(self) -> None:
+        if self.live and self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+
+    def done(self, summary: Summary) -> None:
+        self.end()
+        for warning in summary.warnings:
+            self.note(f"{summary.source}: {warning}")
+        if summary.damaged:
+            self.note(f"{summary.source}: {summary.damaged} damaged frames or packets, coloured as far as they decode")
+        frames = f"{summary.frames} frames" if summary.frames != 1 else "1 frame"
+        shots = f", {summary.shots} shots" if summary.shots > 1 else ""
+        speed = f", {summary.fps:.1f} fps, slowest: {summary.bottleneck}" if summary.frames > 1 else ""
+        self.note(f"{summary.target}: {frames}{shots} in {summary.seconds:.1f} s{speed}")
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(escape(text))
+
+    def error(self, text: str) -> None:
+        self.end()
+        self.console.print(escape(f"vidcolor: {text}"))
+
+    def summary(self, done: list[Summary], failed: list[tuple[Job, str]]) -> None:
+        if len(done) + len(failed) > 1:
+            self.note(f"{len(done)} done, {len(failed)} failed")
+        if self.as_json:
+            files = [dataclasses.asdict(s) | {"fps": s.fps, "bottleneck": s.bottleneck} for s in done]
+            errors = [{"source": job.source, "target": str(job.target), "error": text} for job, text in failed]
+            print(json.dumps({"files": files, "failed": errors}, indent=2))

@@ -1,0 +1,101 @@
+"""Streams that the target container cannot hold as they are, made into ones it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
+
+TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "ass"}
+AUDIO = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "flac"}
+ASS_HEADER = b"[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, " \
+    b"MarginR, MarginV, Effect, Text\n"  # fmt: skip
+
+
+class Converter(Protocol):
+    codec: str  # name of the codec it makes
+
+    def convert(self, packet: Packet) -> Iterator[Packet]: ...
+
+    def finish(self) -> Iterator[Packet]: ...
+
+
+def make_converter(stream: Stream, container: OutputContainer) -> Converter | None:
+    """A converter whose output `container` holds, or None where there is no sensible one."""
+    name = container.format.name
+    if isinstance(stream, AudioStream) and stream.codec_context is not None:
+        return AudioConverter(stream, container, AUDIO[name])
+    if stream.type == "subtitle" and stream.codec_context is not None and is_text(stream):
+        return SubtitleConverter(stream, container, TEXT_SUBTITLES[name])
+    return None
+
+
+def is_text(stream: Stream) -> bool:
+    return stream.codec_context.name in ("srt", "subrip", "ass", "ssa", "webvtt", "mov_text", "text")
+
+
+class AudioConverter:
+    """Decodes and encodes again, at the codec's own rate and format."""
+
+    def __init__(self, stream: AudioStream, container: OutputContainer, codec: str) -> None:
+        self.codec = codec
+        self.source = stream
+        rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
+        self.target = container.add_stream(codec, rate=rate)
+        assert isinstance(self.target, AudioStream)
+        self.target.codec_context.layout = stream.codec_context.layout
+        self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
+        self.target.disposition = stream.disposition
+        ctx = self.target.codec_context
+        self.resampler = AudioResampler(ctx.format, ctx.layout, rate)
+
+    def convert(self, packet: Packet) -> Iterator[Packet]:
+        try:
+            frames = self.source.decode(packet)
+        except av.error.InvalidDataError:
+            return
+        for frame in frames:
+            yield from self.encode(frame)
+
+    def encode(self, frame: av.AudioFrame | None) -> Iterator[Packet]:
+        for resampled in self.resampler.resample(frame):
+            yield from self.target.encode(resampled)
+
+    def finish(self) -> Iterator[Packet]:
+        yield from self.encode(None)
+        yield from self.target.encode(None)
+
+
+class SubtitleConverter:
+    """Text subtitles from one text codec to another, by way of ASS events."""
+
+    def __init__(self, stream: Stream, container: OutputContainer, codec: str) -> None:
+        self.codec = codec
+        self.source = stream
+        self.target = container.add_stream(codec)
+        self.target.codec_context.subtitle_header = ASS_HEADER
+        self.target.codec_context.time_base = stream.time_base
+        self.target.time_base = stream.time_base
+        self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
+        self.target.disposition = stream.disposition
+
+    def convert(self, packet: Packet) -> Iterator[Packet]:
+        try:
+            events = [e for e in packet.decode() if isinstance(e, AssSubtitle)]
+        except av.error.InvalidDataError:
+            return
+        for event in events:
+            made = self.target.codec_context.encode_subtitle(SubtitleSet.create(event.ass, 0, 0))
+            made.stream, made.time_base = self.target, packet.time_base
+            made.pts, made.dts, made.duration = packet.pts, packet.pts, packet.duration
+            yield made
+
+    def finish(self) -> Iterator[Packet]:
+        yield from ()

@@ -1,0 +1,179 @@
+"""Frames to packets: the codecs, their options, and the frame that goes into them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from vidcolor.color import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
+from vidcolor.errors import OptionError, OutputError
+from vidcolor.options import CODECS, ColorizeOptions
+from vidcolor.video.formats import choose_format, copy_properties, layout, plane
+from vidcolor.video.reader import FULL_RANGE, Reader, is_tagged, reason
+
+LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
+PRIMARIES = {BT709: (1, 1), BT470BG: (5, 6), SMPTE170M: (6, 6)}  # primaries and transfer that go with a matrix
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
+
+
+@dataclass(frozen=True)
+class CodecOptions:
+    """How one of FFmpeg's encoders is told what a user asked for."""
+
+    crf: str | None = None  # its option for constant quality
+    default_crf: float | None = None
+    preset: str | None = None  # its option for speed
+    fixed: tuple[tuple[str, str], ...] = ()  # options that are always set
+
+
+OPTIONS = {
+    "libx264": CodecOptions("crf", 18, "preset"),
+    "libx265": CodecOptions("crf", 20, "preset", (("x265-params", "log-level=error"),)),
+    "libsvtav1": CodecOptions("crf", 28, "preset"),
+    "libvpx-vp9": CodecOptions("crf", 28, "cpu-used", (("row-mt", "1"), ("deadline", "good"))),
+    "ffv1": CodecOptions(fixed=(("level", "3"), ("slices", "4"), ("slicecrc", "1"))),
+    "prores_ks": CodecOptions(preset="profile"),
+}
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """Everything an encoder needs to make the same stream again for another segment."""
+
+    encoder: str
+    options: tuple[tuple[str, str], ...]
+    width: int
+    height: int
+    pix_fmt: str
+    encoding: Encoding
+    time_base: Fraction
+    rate: Fraction | None
+    aspect: Fraction | None  # of a pixel
+    interlaced: bool
+    primaries: int
+    transfer: int
+
+    def configure(self, ctx: VideoCodecContext) -> None:
+        ctx.width, ctx.height, ctx.pix_fmt = self.width, self.height, self.pix_fmt
+        ctx.time_base = self.time_base
+        if self.rate:
+            ctx.framerate = self.rate
+        if self.aspect:
+            ctx.sample_aspect_ratio = self.aspect
+        ctx.color_range = FULL_RANGE if self.encoding.full_range else LIMITED_RANGE
+        ctx.colorspace, ctx.color_primaries, ctx.color_trc = self.encoding.matrix, self.primaries, self.transfer
+        ctx.thread_type = "AUTO"
+        ctx.flags |= Flags.frame_duration
+        if self.interlaced:
+            ctx.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        ctx.options = dict(self.options)
+
+
+def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> VideoSettings:
+    """What the coloured stream shall be, from the source and the user's wishes.
+
+    Raises:
+        OptionError: crf, preset or pix_fmt do not fit the codec.
+    """
+    info, ctx = reader.info, reader.stream.codec_context
+    encoder = CODECS[codec]
+    available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
+    pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
+    encoding = Encoding(info.encoding.matrix, info.encoding.full_range, layout(pix_fmt).depth)
+    width = info.width * (2 if options.compare else 1)
+    settings = encoder_options(codec, encoder, options)
+    aspect = reader.stream.sample_aspect_ratio
+    tags = ctx.color_primaries, ctx.color_trc
+    if not is_tagged(ctx) and tags == (UNSPECIFIED, UNSPECIFIED):
+        tags = PRIMARIES.get(encoding.matrix, tags)  # grey needed no tags, colour does: those a player assumes
+    return VideoSettings(
+        encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, aspect,
+        reader.interlaced, *tags,
+    )  # fmt: skip
+
+
+def encoder_options(codec: str, encoder: str, options: ColorizeOptions) -> tuple[tuple[str, str], ...]:
+    known = OPTIONS[encoder]
+    found = list(known.fixed)
+    if options.crf is not None and known.crf is None:
+        raise OptionError(f"crf has no meaning for {codec}; leave it out")
+    if options.preset is not None and known.preset is None:
+        raise OptionError(f"preset has no meaning for {codec}; leave it out")
+    crf = options.crf if options.crf is not None else known.default_crf
+    if known.crf and crf is not None:
+        found.append((known.crf, f"{crf:g}"))
+    if known.preset and options.preset is not None:
+        found.append((known.preset, options.preset))
+    return tuple(found)
+
+
+class Encoder:
+    """Encodes one run of whole shots; packets carry the source's time stamps.
+
+    Raises:
+        OutputError: the codec refuses its settings.
+    """
+
+    def __init__(self, settings: VideoSettings, context: VideoCodecContext | None = None) -> None:
+        self.settings = settings
+        if context is None:
+            created = av.CodecContext.create(settings.encoder, "w")
+            assert isinstance(created, VideoCodecContext)
+            context = created
+            settings.configure(context)
+        self.context = context
+
+    def encode(self, frame: av.VideoFrame) -> Iterator[Packet]:
+        frame.pict_type = 0  # the source's choice of I and B frames is not ours
+        try:
+            yield from self.context.encode(frame)
+        except (av.FFmpegError, ValueError) as error:
+            raise OutputError(f"{self.settings.encoder} failed, {reason(error)}; try other codec options") from error
+
+    def finish(self) -> Iterator[Packet]:
+        """The packets still held back."""
+        yield from self.context.encode(None)
+
+
+def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFrame:
+    """A writable frame in the encoder's format with the luma and time stamps of `source`; chroma is to be written.
+
+    With twice the width in `settings` the luma stands side by side twice.
+    """
+    if source.format.name == settings.pix_fmt and source.width == settings.width:
+        source.make_writable()
+        return source
+    target = av.VideoFrame(settings.width, settings.height, settings.pix_fmt)
+    copy_properties(source, target)
+    target.color_range = FULL_RANGE if settings.encoding.full_range else LIMITED_RANGE
+    luma = convert_depth(plane(source, 0), source_encoding(source, settings), settings.encoding)
+    out = plane(target, 0)
+    for left in range(0, settings.width, source.width):
+        out[:, left : left + source.width] = luma
+    if layout(settings.pix_fmt).alpha:
+        opaque = 2 ** layout(settings.pix_fmt).depth - 1
+        plane(target, 3)[:] = opaque if not layout(source.format.name).alpha else plane(source, 3)
+    return target
+
+
+def source_encoding(source: av.VideoFrame, settings: VideoSettings) -> Encoding:
+    enc = settings.encoding
+    return Encoding(enc.matrix, enc.full_range, layout(source.format.name).depth)
+
+
+def convert_depth(luma: np.ndarray, source: Encoding, target: Encoding) -> np.ndarray:
+    """Luma code values at another bit depth; the same array where the depth is the same."""
+    if source.depth == target.depth:
+        return luma
+    dtype = np.uint8 if target.depth == 8 else np.uint16
+    top = 2**target.depth - 1
+    factor = target.luma_scale / source.luma_scale
+    return np.minimum(luma.astype(np.float32) * factor + 0.5, top).astype(dtype)

@@ -1,0 +1,243 @@
+"""Packets to a file: containers, pass-through streams, metadata, and the rename when all is complete."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Stream
+
+from vidcolor.errors import OptionError, OutputError
+from vidcolor.options import CODECS
+from vidcolor.video.convert import Converter, make_converter
+from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.reader import Reader, reason
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+STALE_TAGS = ("duration", "encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id", "rotate")
+MP4_TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright", "description", "creation_time",
+            "language", "handler_name", "timecode")  # fmt: skip
+
+
+def container_for(target: Path) -> str:
+    """FFmpeg's name for the container that the target's ending asks for.
+
+    Raises:
+        OutputError: the ending is none of CONTAINERS.
+    """
+    suffix = target.suffix.lower()
+    if suffix not in CONTAINERS:
+        raise OutputError(f"{target}: cannot write {suffix or 'a name without ending'}; use {', '.join(CONTAINERS)}")
+    return CONTAINERS[suffix]
+
+
+def default_codec(target: Path) -> str:
+    return "vp9" if container_for(target) == "webm" else "x264"
+
+
+class Muxer:
+    """Writes `target` beside itself under a temporary name; `finish` renames it, `abandon` removes it.
+
+    Attributes:
+        warnings: one line for each stream that had to be converted or dropped.
+    """
+
+    def __init__(self, target: Path, reader: Reader, settings: VideoSettings, *, codec: str) -> None:
+        self.target = target
+        self.partial = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+        self.warnings: list[str] = []
+        self.copied: dict[int, Stream] = {}
+        self.converted: dict[int, Converter] = {}
+        self.refused: dict[int, int] = {}  # packets of other streams that the container would not take
+        name = container_for(target)
+        options = muxer_options(name, reader)
+        try:
+            self.container: OutputContainer = av.open(str(self.partial), "w", format=name, container_options=options)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written, {reason(error)}; choose another folder") from error
+        try:
+            self.video = self.add_video(reader, settings, codec)
+            for stream in reader.others:
+                self.add_other(stream, name)
+            self.copy_tags(reader)
+            self.start(codec)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def add_video(self, reader: Reader, settings: VideoSettings, codec: str):
+        try:
+            stream = self.container.add_stream(settings.encoder, rate=settings.rate)
+        except ValueError as error:
+            good = " or ".join(c for c, e in CODECS.items() if can_hold_codec(self.container.format.name, e))
+            raise OptionError(f"{self.target}: {self.target.suffix} cannot hold {codec}; use {good}") from error
+        settings.configure(stream.codec_context)
+        stream.time_base = settings.time_base
+        stream.metadata.update(kept_tags(reader.stream.metadata))
+        stream.disposition = reader.stream.disposition
+        if reader.display_matrix:
+            stream.set_display_matrix(reader.display_matrix)
+        return stream
+
+    def add_other(self, stream: Stream, name: str) -> None:
+        if isinstance(stream, AttachmentStream):
+            file = stream.metadata.get("filename", "attachment")
+            if name == "matroska":
+                kind = stream.metadata.get("mimetype", "application/octet-stream")
+                self.container.add_attachment(file, kind, stream.data)
+            else:
+                self.warnings.append(f"attachment {file} dropped: {self.target.suffix} cannot hold it")
+            return
+        label = f"{stream.type} stream {stream.index} ({codec_name(stream)})"
+        if makes_anew(stream, name):
+            return
+        if can_hold(name, stream):
+            out = self.container.add_stream_from_template(stream, opaque=True)
+            out.metadata.update(kept_tags(stream.metadata))
+            out.disposition = stream.disposition
+            self.copied[stream.index] = out
+            return
+        if converter := make_converter(stream, self.container):
+            self.converted[stream.index] = converter
+            self.warnings.append(f"{label} converted to {converter.codec}: {self.target.suffix} cannot hold it")
+        else:
+            self.warnings.append(f"{label} dropped: {self.target.suffix} cannot hold it")
+
+    def copy_tags(self, reader: Reader) -> None:
+        self.container.metadata.update(kept_tags(reader.container.metadata))
+        if chapters := trimmed_chapters(reader):
+            self.container.set_chapters(chapters)
+
+    def start(self, codec: str) -> None:
+        """Open the encoder and write the header."""
+        try:
+            self.container.start_encoding()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise OutputError(
+                f"{self.target}: {codec} or {self.target.suffix} refuses these settings, {reason(error)}; "
+                "check crf, preset, pix-fmt and the codec"
+            ) from error
+
+    def mux_video(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            packet.stream = self.video
+            try:
+                self.write(packet)
+            except ValueError as error:
+                raise OutputError(f"{self.target}: the container refuses a frame, {reason(error)}; try .mkv") from error
+
+    def mux_other(self, packet: Packet) -> None:
+        """A packet of one of the reader's other streams."""
+        stream = packet.stream
+        try:
+            if stream.index in self.copied:
+                packet.stream = self.copied[stream.index]
+                self.write(packet)
+            elif stream.index in self.converted:
+                for converted in self.converted[stream.index].convert(packet):
+                    self.write(converted)
+        except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, OSError):
+                raise
+            self.refused[stream.index] = self.refused.get(stream.index, 0) + 1
+
+    def write(self, packet: Packet) -> None:
+        try:
+            self.container.mux_one(packet)
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def finish(self) -> None:
+        """Write what is held back and give the file its name."""
+        try:
+            for converter in self.converted.values():
+                for packet in converter.finish():
+                    self.write(packet)
+            self.container.close()
+            os.replace(self.partial, self.target)
+            for index, count in self.refused.items():
+                self.warnings.append(f"stream {index}: {count} packets refused by {self.target.suffix} and left out")
+        except OSError as error:
+            self.abandon()
+            raise self.failure(error) from error
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        try:
+            self.container.close()
+        except (OSError, ValueError):
+            pass  # a trailer that cannot be written no longer matters
+        self.partial.unlink(missing_ok=True)
+
+    def failure(self, error: OSError) -> OutputError:
+        if isinstance(error, OutputError):
+            return error
+        if error.errno == errno.ENOSPC:
+            return OutputError(f"{self.target}: the disk is full; free some room or choose another folder")
+        return OutputError(f"{self.target}: writing stopped, {reason(error)}; check the disk")
+
+
+def muxer_options(name: str, reader: Reader) -> dict[str, str]:
+    """For MP4 and MOV: index in front, Apple's open tag list where a tag needs it, start offsets to the tick."""
+    if name not in ("mp4", "mov"):
+        return {}
+    special = any(k.lower() not in MP4_TAGS for k in kept_tags(reader.container.metadata))
+    options = {"movflags": "+faststart" + ("+use_metadata_tags" if special else "")}
+    starts = [reader.stream, *reader.others]
+    if any(s.start_time for s in starts):  # else offsets are rounded to milliseconds
+        options["movie_timescale"] = str(reader.info.time_base.denominator)
+    return options
+
+
+def kept_tags(metadata: dict[str, str]) -> dict[str, str]:
+    """Tags that still hold for the copy; those a muxer writes itself are left out."""
+    return {k: v for k, v in metadata.items() if k.lower() not in STALE_TAGS and not k.startswith("_STATISTICS")}
+
+
+def can_hold(name: str, stream: Stream) -> bool:
+    """Whether the container `name` takes packets of `stream` as they are: tried in memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=name) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+        return True
+    except (av.FFmpegError, ValueError, OSError, NotImplementedError):
+        return False
+
+
+def can_hold_codec(name: str, encoder: str) -> bool:
+    with av.open(io.BytesIO(), "w", format=name) as trial:
+        try:
+            trial.add_stream(encoder)
+        except ValueError:
+            return False
+    return True
+
+
+def makes_anew(stream: Stream, name: str) -> bool:
+    """Whether the muxer writes this stream by itself: a time code track, from the picture's tag."""
+    return stream.type == "data" and "timecode" in stream.metadata and name in ("mp4", "mov")
+
+
+def codec_name(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+
+
+def trimmed_chapters(reader: Reader) -> list:
+    """The chapters, moved and cut with the film."""
+    chapters = []
+    for chapter in reader.container.chapters():
+        base = chapter["time_base"] or Fraction(1, av.time_base)
+        start, end = chapter["start"] * base - reader.shift, chapter["end"] * base - reader.shift
+        stop = reader.stop - reader.shift if reader.stop is not None else end
+        if end > 0 and start < stop:
+            start, end = max(start, Fraction(0)), min(end, stop)
+            chapters.append({**chapter, "start": round(start / base), "end": round(end / base)})
+    return chapters

@@ -1,0 +1,255 @@
+"""Films in: decoded frames of the main picture, untouched packets of everything else."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from vidcolor.color import MATRICES, UNSPECIFIED, Encoding, guess_matrix
+from vidcolor.errors import InputError
+from vidcolor.video.formats import layout, native_format, to_native
+
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
+ENCRYPTED_TAGS = ("encv", "enca", "drmi")
+MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The main picture of a film."""
+
+    width: int
+    height: int
+    pix_fmt: str  # native planar format of the frames that Reader gives
+    encoding: Encoding
+    time_base: Fraction
+    rate: Fraction | None  # average frames a second
+    frames: int  # as the file says, or estimated from duration and rate; 0: unknown
+
+
+class Reader:
+    """Demux and decode `path` (a file or URL).
+
+    Iterating, once, gives in the file's order decoded frames (planar, luma untouched, PTS in `info.time_base`) and
+    `Packet` objects of the other streams. With `start` or `end` (seconds from the start of the film) only what lies
+    between them, with time stamps that begin at zero.
+
+    Attributes:
+        info: the main picture.
+        others: the streams whose packets come along.
+        display_matrix: nine 16.16 fixed-point numbers that turn the picture for display, or None.
+        interlaced: whether the first frame is.
+        damaged: frames and packets so far that could not be decoded cleanly.
+        resized: frames so far that came in another size and were scaled.
+
+    Raises:
+        InputError: the file is missing, empty, damaged beyond use, encrypted, or has no picture.
+    """
+
+    def __init__(self, path: str | Path, *, start: float | None = None, end: float | None = None) -> None:
+        self.path = str(path)
+        self.container = open_input(self.path)
+        self.damaged = self.resized = 0
+        try:
+            self.stream = main_video(self.container, self.path)
+            self.info = describe(self.container, self.stream, self.path)
+            self.others: list[Stream] = [s for s in self.container.streams if s.index != self.stream.index]
+            origin = Fraction(self.container.start_time or 0, av.time_base)
+            self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
+            self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
+            self.trims = start is not None or end is not None
+            self.items = self.read()
+            self.head = self.read_head()
+        except BaseException:
+            self.container.close()
+            raise
+        first = self.head[-1]
+        assert isinstance(first, av.VideoFrame)
+        self.interlaced = first.interlaced_frame
+        self.display_matrix = display_matrix(first)
+
+    def close(self) -> None:
+        self.container.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[av.VideoFrame | Packet]:
+        head, self.head = self.head, []
+        yield from head
+        yield from self.items
+
+    def read_head(self) -> list[av.VideoFrame | Packet]:
+        """Everything up to the first frame."""
+        head: list[av.VideoFrame | Packet] = []
+        for item in self.items:
+            head.append(item)
+            if isinstance(item, av.VideoFrame):
+                return head
+        if self.trims and not self.damaged:
+            raise InputError(f"{self.path}: no frame lies between start and end; choose them within the film")
+        raise InputError(f"{self.path}: not one frame can be decoded; it is damaged or in an unknown codec")
+
+    def read(self) -> Iterator[av.VideoFrame | Packet]:
+        if self.shift:
+            self.seek()
+        packets = self.container.demux([s for s in self.container.streams if s.type != "attachment"])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.InvalidDataError:
+                self.damaged += 1  # demuxing goes on behind the damage, or ends
+                continue
+            except av.FFmpegError as error:
+                raise InputError(f"{self.path}: reading stopped, {reason(error)}; check the disk or network") from error
+            if packet.stream.index != self.stream.index:
+                if packet.dts is not None and (kept := self.trim_packet(packet)):
+                    yield kept
+                continue
+            for frame in self.decode(packet):
+                if trimmed := self.trim_frame(frame):
+                    yield trimmed
+            if self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN:
+                return
+
+    def seek(self) -> None:
+        try:
+            self.container.seek(int(self.shift * av.time_base), backward=True)
+        except av.FFmpegError:
+            pass  # not seekable: frames before the start are decoded and dropped
+
+    def decode(self, packet: Packet) -> Iterator[av.VideoFrame]:
+        try:
+            frames = self.stream.decode(packet)
+        except av.error.InvalidDataError:
+            self.damaged += 1
+            return
+        except av.error.EOFError:
+            return
+        except av.FFmpegError as error:
+            raise InputError(f"{self.path}: cannot be decoded, {reason(error)}") from error
+        for frame in frames:
+            self.damaged += frame.is_corrupt
+            if (frame.width, frame.height) != (self.info.width, self.info.height):
+                self.resized += 1
+                frame = frame.reformat(self.info.width, self.info.height, self.info.pix_fmt)
+            native = to_native(frame)
+            yield native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
+
+    def trim_frame(self, frame: av.VideoFrame) -> av.VideoFrame | None:
+        if not self.trims or frame.pts is None:
+            return frame
+        time = frame.pts * self.info.time_base
+        if time < self.shift or (self.stop is not None and time >= self.stop):
+            return None
+        frame.pts -= round(self.shift / self.info.time_base)
+        return frame
+
+    def trim_packet(self, packet: Packet) -> Packet | None:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if not self.trims or stamp is None:
+            return packet
+        time = stamp * packet.time_base
+        if time < self.shift or (self.stop is not None and time >= self.stop):
+            return None
+        offset = round(self.shift / packet.time_base)
+        packet.pts = packet.pts - offset if packet.pts is not None else None
+        packet.dts = packet.dts - offset if packet.dts is not None else None
+        return packet
+
+
+def open_input(path: str) -> InputContainer:
+    """Open a film, or say in one line why not."""
+    local = Path(path)
+    if "://" not in path:
+        if not local.exists():
+            raise InputError(f"{path}: no such file; check the name")
+        if local.is_dir():
+            raise InputError(f"{path}: is a folder, not a film; give a file in it")
+        if local.stat().st_size == 0:
+            raise InputError(f"{path}: is empty; copy it again from its source")
+    try:
+        return av.open(path, "r", metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path}: no permission to read it; change its rights") from error
+    except av.error.InvalidDataError as error:
+        raise InputError(f"{path}: not a film, or cut off so early that it cannot be read; copy it again") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be opened, {reason(error)}; check that it plays elsewhere") from error
+
+
+def main_video(container: InputContainer, path: str) -> VideoStream:
+    """The film itself among the streams: the first picture that is not cover art."""
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not films:
+        raise InputError(f"{path}: has no picture, only {kinds(container)}; give a file with a video stream")
+    stream = next((s for s in films if s.disposition & Disposition.default), films[0])
+    if stream.codec_tag in ENCRYPTED_TAGS:
+        raise InputError(f"{path}: is encrypted; give a copy without protection")
+    if stream.codec_context is None:
+        raise InputError(f"{path}: no decoder for its picture ({stream.codec_tag.strip()}); convert it first")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def kinds(container: InputContainer) -> str:
+    return ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+
+
+def describe(container: InputContainer, stream: VideoStream, path: str) -> VideoInfo:
+    ctx = stream.codec_context
+    if not ctx.width or not ctx.height or ctx.pix_fmt is None:
+        raise InputError(f"{path}: its picture cannot be decoded (no size or format found); it may be damaged")
+    native = native_format(ctx.pix_fmt)
+    rate = stream.average_rate or stream.guessed_rate
+    frames = stream.frames
+    if not frames and container.duration and rate:
+        frames = round(container.duration / av.time_base * rate)
+    assert stream.time_base is not None
+    encoding = read_encoding(ctx, native)
+    return VideoInfo(ctx.width, ctx.height, native, encoding, stream.time_base, rate, frames)
+
+
+def read_encoding(ctx: av.VideoCodecContext, native: str) -> Encoding:
+    """Matrix, range and depth of the frames that Reader gives."""
+    source = layout(ctx.pix_fmt or native)
+    matrix = ctx.colorspace if ctx.colorspace in MATRICES else guess_matrix(ctx.width, ctx.height)
+    full = ctx.color_range == FULL_RANGE or (ctx.pix_fmt or "").startswith("yuvj")
+    if ctx.color_range == 0 and source.chroma is None and ctx.name in STILL_CODECS:
+        full = True
+    if source.rgb:  # converted by swscale to BT.601, limited range
+        matrix, full = 5, False
+    return Encoding(matrix, full, layout(native).depth)
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(data)[:36])
+    return None
+
+
+def is_tagged(ctx: av.VideoCodecContext) -> bool:
+    """Whether the source says which matrix its chroma would need."""
+    return ctx.colorspace not in (UNSPECIFIED, 0)
+
+
+def reason(error: BaseException) -> str:
+    """The short text of a library's error."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
