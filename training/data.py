@@ -67,7 +67,7 @@ def batch_indices(count: int, batch: int, step: int, seed: int) -> np.ndarray:
     """Positions in the run and photo indices of batch `step`: each epoch is a permutation of its own."""
     at = np.arange(step * batch, (step + 1) * batch)
     epochs = {int(e): np.random.default_rng((seed, int(e))).permutation(count) for e in np.unique(at // count)}
-    return np.array([(i, epochs[i // count][i % count]) for i in at])
+    return np.array([(i, epochs[int(i) // count][i % count]) for i in at])
 
 
 def batches(photos: list[np.ndarray], preset: Preset, start: int, stride: int) -> Iterator[Batch]:

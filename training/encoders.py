@@ -6,8 +6,9 @@ import importlib.util
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from vidcolor.model import Encoder
+from vidcolor.model import Encoder, InvertedResidual
 
 NORM_EPS = 1e-3  # of the original release
 
@@ -36,9 +37,10 @@ def key_map(encoder: Encoder) -> dict[str, tuple[str, str]]:
     """Our convolutions to the convolution and norm they stand for in the original release."""
     found = {"stem.0": ("_conv_stem", "_bn0"), "head.0": ("_conv_head", "_bn1")}
     for i, block in enumerate(encoder.blocks):
+        assert isinstance(block, InvertedResidual)
         theirs = f"_blocks.{i}."
         found[f"blocks.{i}.depthwise.0"] = (theirs + "_depthwise_conv", theirs + "_bn1")
         found[f"blocks.{i}.project"] = (theirs + "_project_conv", theirs + "_bn2")
-        if len(list(block.expand.children())):
+        if not isinstance(block.expand, nn.Identity):
             found[f"blocks.{i}.expand.0"] = (theirs + "_expand_conv", theirs + "_bn0")
     return found

@@ -28,6 +28,7 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
             (torch.rand(2, 1, 64, 96) * 100,),
             dynamo=True,
             opset_version=OPSET,
+            optimize=False,  # it merges weights of equal value, and the PyTorch backend reads them by name
             input_names=["lightness"],
             output_names=["ab"],
             dynamic_shapes=(

@@ -19,7 +19,7 @@ from training.encoders import load_pretrained
 from training.evaluate import evaluate
 from training.losses import soft_cross_entropy
 from training.presets import Preset, Stage
-from vidcolor.model import BinsGenerator, Encoder, UNet, build
+from vidcolor.model import BinsGenerator, Encoder, InvertedResidual, UNet, build
 
 SAVE_EVERY = 180.0  # seconds
 LOG_EVERY = 50  # steps
@@ -113,14 +113,18 @@ def prepare(preset: Preset, photos: list[np.ndarray]) -> BinsGenerator | UNet:
         generator.centres.copy_(torch.from_numpy(centres))
         generator.log_prior.copy_(torch.from_numpy(log_prior))
         head = generator.head[1]
+        assert isinstance(head, nn.Conv2d)
+        assert head.bias is not None
         nn.init.normal_(head.weight, std=0.01)
         head.bias.data.copy_(generator.log_prior)
     return generator
 
 
-def generator_loss(generator: nn.Module, lightness: Tensor, ab: np.ndarray, encode: SoftEncoder | None) -> Tensor:
+def generator_loss(
+    generator: BinsGenerator | UNet, lightness: Tensor, ab: np.ndarray, encode: SoftEncoder | None
+) -> Tensor:
     """Cross-entropy against softly encoded bins, or L1 on a*b* for a generator that regresses."""
-    if encode is None:
+    if encode is None or isinstance(generator, UNet):
         return (generator(lightness) - torch.from_numpy(ab).to(lightness.device)).abs().mean()
     index, weight = (torch.from_numpy(x).to(lightness.device) for x in encode(ab.transpose(0, 2, 3, 1)))
     return soft_cross_entropy(generator.logits(lightness), index, weight)
@@ -137,13 +141,14 @@ def set_trainable(generator: nn.Module, stage: Stage) -> None:
         for module in (encoder.stem, *encoder.blocks[: encoder.taps[0] + 1]):
             module.requires_grad_(False)
         for block in encoder.blocks:
-            block.depthwise.requires_grad_(False)
+            if isinstance(block, InvertedResidual):
+                block.depthwise.requires_grad_(False)
 
 
 def parameter_groups(generator: nn.Module, preset: Preset) -> list[dict]:
     """Encoder and decoder, each split into what decays (weights) and what does not (norms, biases)."""
-    encoder = generator.encoder if isinstance(getattr(generator, "encoder", None), Encoder) else nn.Module()
-    slow = {id(p) for p in encoder.parameters()}
+    encoder = getattr(generator, "encoder", None)
+    slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, Encoder) else set()
     groups = []
     for is_slow in (True, False):
         for decays in (True, False):

@@ -67,7 +67,7 @@ def guess_matrix(width: int, height: int) -> int:
 
 def luma_to_lightness(luma: np.ndarray, encoding: Encoding) -> np.ndarray:
     """Luma code values (integers of any shape) to L* in 0..100, float32."""
-    return lightness_table(encoding)[luma]
+    return lightness_table(encoding).take(luma, mode="clip")
 
 
 @lru_cache(maxsize=16)

@@ -17,21 +17,13 @@ from vidcolor.backends import Backend
 from vidcolor.chroma import chroma_coefficients, chroma_planes
 from vidcolor.color import Encoding, chroma_to_rgb, fit_gamut
 from vidcolor.errors import InputError, OutputError
-from vidcolor.jobs import STILLS
+from vidcolor.jobs import STILL_TARGETS, STILLS
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
 from vidcolor.summary import Summary
 from vidcolor.target import check_target
 
-WRITES = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-}
+WRITES = dict(zip(STILL_TARGETS, ("JPEG", "JPEG", "PNG", "TIFF", "TIFF", "WEBP", "BMP"), strict=True))
 DEEP = (".png", ".tif", ".tiff")  # hold 16 bits a sample
 ALPHA = (".png", ".tif", ".tiff", ".webp")
 ENCODING = Encoding(full_range=True, depth=16)  # stills are worked on as BT.709 full range in 16 bits
@@ -190,7 +182,7 @@ def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     try:
         source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, source, target, outputMode="RGB") or image.convert("RGB")
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         return image.convert("RGB")
 
 
@@ -213,7 +205,7 @@ def neutral_curve(profile: bytes, mode: str) -> np.ndarray:
             mode = "L"
         picture = Image.fromarray(ramp).convert(mode)
         made = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         made = None  # a damaged profile is no reason to lose the picture
     if made is None:
         return np.arange(65536, dtype=np.uint16)

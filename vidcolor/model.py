@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,8 @@ class GeneratorConfig:
         known = {f.name for f in fields(cls)}
         if unknown := set(values) - known:
             raise ValueError(f"unknown generator options {sorted(unknown)}; known: {sorted(known)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**made)
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -65,7 +67,7 @@ CONFIGS = {
 
 def build(config: GeneratorConfig) -> BinsGenerator | UNet:
     """A generator with fresh weights for `config`."""
-    architectures = {"bins": BinsGenerator, "unet": UNet}
+    architectures: dict[str, type[BinsGenerator] | type[UNet]] = {"bins": BinsGenerator, "unet": UNet}
     if config.architecture not in architectures:
         raise ValueError(f"unknown architecture {config.architecture!r}; choose from {', '.join(architectures)}")
     return architectures[config.architecture](config)
@@ -181,6 +183,8 @@ class BinsGenerator(nn.Module):
     """
 
     stride = 4
+    centres: Tensor  # a*, b* of each bin, (bins, 2)
+    log_prior: Tensor  # of the training photographs, (bins,)
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -189,17 +193,18 @@ class BinsGenerator(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder)
         *skips, bottom = self.encoder.widths
-        self.context = nn.Sequential(nn.Dropout(0.2), nn.Conv2d(1280, bottom, 1))
-        nn.init.zeros_(self.context[1].weight)  # starts as if absent
-        nn.init.zeros_(self.context[1].bias)
+        context = nn.Conv2d(1280, bottom, 1)
+        for parameter in context.parameters():
+            nn.init.zeros_(parameter)  # starts as if absent
+        self.context = nn.Sequential(nn.Dropout(0.2), context)
         levels, cin = [], bottom
         for cout, skip in zip(config.decoder, reversed(skips), strict=True):
             levels.append(Up(cin, skip, cout, config.folded))
             cin = cout
         self.levels = nn.ModuleList(levels)
         self.head = nn.Sequential(nn.Dropout2d(config.dropout), nn.Conv2d(cin, config.bins, 1))
-        self.register_buffer("centres", torch.zeros(config.bins, 2))  # a*, b* of each bin
-        self.register_buffer("log_prior", torch.zeros(config.bins))  # of the training photographs
+        self.register_buffer("centres", torch.zeros(config.bins, 2))
+        self.register_buffer("log_prior", torch.zeros(config.bins))
 
     def logits(self, lightness: Tensor) -> Tensor:
         """Unnormalised log probabilities of the colour bins, ``(N, bins, h / 4, w / 4)``."""

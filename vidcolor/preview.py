@@ -52,6 +52,7 @@ def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
     shrinks = luma.shape[0] >= size.height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)
+    np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
     return Small(small, luma_to_lightness(small, encoding))
 
 
@@ -59,8 +60,8 @@ def network_input(lightness: list[np.ndarray], size: SmallSize) -> np.ndarray:
     """L* pictures as a padded batch ``(N, 1, H, W)``; the padding mirrors the picture."""
     height, width = size.padded
     bottom, right = height - size.height, width - size.width
-    mode = "reflect" if bottom < size.height and right < size.width else "edge"
-    return np.pad(np.stack(lightness), ((0, 0), (0, bottom), (0, right)), mode=mode)[:, None]
+    how = cv2.BORDER_REFLECT_101 if bottom < size.height and right < size.width else cv2.BORDER_REPLICATE
+    return np.stack([cv2.copyMakeBorder(x, 0, bottom, 0, right, how) for x in lightness])[:, None]
 
 
 def crop_grid(ab: np.ndarray, size: SmallSize, stride: int) -> np.ndarray:

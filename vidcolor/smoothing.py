@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import cv2
@@ -51,10 +52,10 @@ class FlowSmoother:
         small = cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
         if self.past is not None:
             past_grey, past_small, past_ab = self.past
-            flow = self.flow.calc(grey, past_grey, None)  # where each pixel was one frame ago
-            where = grid(width, height) + shrink(flow, width, height)
-            carried = cv2.remap(past_ab, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            was = cv2.remap(past_small, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            flow = self.flow.calc(grey, past_grey, None)  # type: ignore[call-overload]  # where each pixel was a frame ago
+            x, y = cv2.split(grid(width, height) + shrink(flow, width, height))
+            carried = cv2.remap(past_ab, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            was = cv2.remap(past_small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             trust = self.amount * np.exp(-(((was - small) / LIGHTNESS_TOLERANCE) ** 2))
             ab = ab + trust[..., None] * (carried - ab)
         self.past = (grey, small, ab)
@@ -72,7 +73,7 @@ def grid(width: int, height: int) -> np.ndarray:
     return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
 
 
-SMOOTHERS = {
+SMOOTHERS: dict[str, Callable[[float], Smoother]] = {
     "none": lambda amount: NoSmoother(),
     "flow": FlowSmoother,
 }

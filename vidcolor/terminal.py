@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 
 from rich.console import Console
@@ -59,9 +58,7 @@ class Terminal:
         elif not self.quiet and now - self.spoke >= PLAIN_EVERY:
             self.spoke = now
             share = f" of {total}, {(total - summary.frames) / max(rate, 1e-6):.0f} s left" if total else ""
-            print(
-                f"{self.label}: {summary.frames}{share}, {rate:.1f} fps, slowest: {summary.bottleneck}", file=sys.stderr
-            )
+            self.note(f"{self.label}: {summary.frames}{share}, {rate:.1f} fps, slowest: {summary.bottleneck}")
 
     def end(self) -> None:
         if self.live and self.task is not None:

@@ -11,12 +11,25 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "ass"}
 AUDIO = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "flac"}
-ASS_HEADER = b"[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, " \
-    b"MarginR, MarginV, Effect, Text\n"  # fmt: skip
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}  # by channels
+ASS_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+PlayResX: 384
+PlayResY: 288
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
+StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
 
 
 class Converter(Protocol):
@@ -48,9 +61,12 @@ class AudioConverter:
         self.codec = codec
         self.source = stream
         rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
-        self.target = container.add_stream(codec, rate=rate)
-        assert isinstance(self.target, AudioStream)
-        self.target.codec_context.layout = stream.codec_context.layout
+        target = container.add_stream(codec, rate=rate)
+        assert isinstance(target, AudioStream)
+        self.target = target
+        layout = stream.codec_context.layout
+        known = layout.name not in ("", f"{layout.nb_channels} channels")
+        self.target.codec_context.layout = layout if known else LAYOUTS[layout.nb_channels]
         self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
         self.target.disposition = stream.disposition
         ctx = self.target.codec_context
@@ -79,7 +95,10 @@ class SubtitleConverter:
     def __init__(self, stream: Stream, container: OutputContainer, codec: str) -> None:
         self.codec = codec
         self.source = stream
-        self.target = container.add_stream(codec)
+        target = container.add_stream(codec)
+        assert isinstance(target, SubtitleStream)
+        assert stream.time_base is not None
+        self.target = target
         self.target.codec_context.subtitle_header = ASS_HEADER
         self.target.codec_context.time_base = stream.time_base
         self.target.time_base = stream.time_base

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from vidcolor.color import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS, ColorizeOptions
-from vidcolor.video.formats import choose_format, copy_properties, layout, plane
+from vidcolor.video.formats import STEPS, choose_format, copy_properties, layout, plane
 from vidcolor.video.reader import FULL_RANGE, Reader, is_tagged, reason
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
@@ -34,6 +34,7 @@ class CodecOptions:
     fixed: tuple[tuple[str, str], ...] = ()  # options that are always set
 
 
+EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # take no chroma sample that lies half outside the picture
 OPTIONS = {
     "libx264": CodecOptions("crf", 18, "preset"),
     "libx265": CodecOptions("crf", 20, "preset", (("x265-params", "log-level=error"),)),
@@ -86,9 +87,13 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
     info, ctx = reader.info, reader.stream.codec_context
     encoder = CODECS[codec]
     available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
+    width = info.width * (2 if options.compare else 1)
+    if encoder in EVEN_ONLY:
+        available = [name for name in available if divides(name, width, info.height)]
+        if not available:
+            raise OptionError(f"{width}x{info.height} is an odd size, which {codec} cannot hold; use vp9 or ffv1")
     pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
     encoding = Encoding(info.encoding.matrix, info.encoding.full_range, layout(pix_fmt).depth)
-    width = info.width * (2 if options.compare else 1)
     settings = encoder_options(codec, encoder, options)
     aspect = reader.stream.sample_aspect_ratio
     tags = ctx.color_primaries, ctx.color_trc
@@ -98,6 +103,12 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
         encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, aspect,
         reader.interlaced, *tags,
     )  # fmt: skip
+
+
+def divides(name: str, width: int, height: int) -> bool:
+    """Whether the chroma subsampling of format `name` divides the picture without rest."""
+    across, down = STEPS.get(layout(name).chroma or "444", (1, 1))
+    return width % across == 0 and height % down == 0
 
 
 def encoder_options(codec: str, encoder: str, options: ColorizeOptions) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,8 @@ from av import VideoFormat, VideoFrame
 
 from vidcolor.errors import OptionError
 
-SUBSAMPLING = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
+STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}  # across, down
+SUBSAMPLING = {steps: name for name, steps in STEPS.items()}
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def to_native(frame: VideoFrame) -> VideoFrame:
 
 def copy_properties(source: VideoFrame, target: VideoFrame) -> None:
     """Timing and colour tags from one frame to another."""
-    target.pts, target.time_base, target.duration = source.pts, source.time_base, source.duration
+    if source.time_base is not None:
+        target.time_base = source.time_base
+    target.pts, target.duration = source.pts, source.duration
     target.color_range, target.colorspace = source.color_range, source.colorspace
     target.color_primaries, target.color_trc = source.color_primaries, source.color_trc

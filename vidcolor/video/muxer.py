@@ -13,11 +13,13 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, Stream
+from av.video.stream import VideoStream
 
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.formats import layout
 from vidcolor.video.reader import Reader, reason
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -64,6 +66,7 @@ class Muxer:
             raise OutputError(f"{target}: cannot be written, {reason(error)}; choose another folder") from error
         try:
             self.video = self.add_video(reader, settings, codec)
+            self.warn_of_losses(reader.info.pix_fmt, settings.pix_fmt, codec)
             for stream in reader.others:
                 self.add_other(stream, name)
             self.copy_tags(reader)
@@ -72,12 +75,13 @@ class Muxer:
             self.abandon()
             raise
 
-    def add_video(self, reader: Reader, settings: VideoSettings, codec: str):
+    def add_video(self, reader: Reader, settings: VideoSettings, codec: str) -> VideoStream:
         try:
             stream = self.container.add_stream(settings.encoder, rate=settings.rate)
         except ValueError as error:
             good = " or ".join(c for c, e in CODECS.items() if can_hold_codec(self.container.format.name, e))
             raise OptionError(f"{self.target}: {self.target.suffix} cannot hold {codec}; use {good}") from error
+        assert isinstance(stream, VideoStream)
         settings.configure(stream.codec_context)
         stream.time_base = settings.time_base
         stream.metadata.update(kept_tags(reader.stream.metadata))
@@ -85,6 +89,13 @@ class Muxer:
         if reader.display_matrix:
             stream.set_display_matrix(reader.display_matrix)
         return stream
+
+    def warn_of_losses(self, source: str, target: str, codec: str) -> None:
+        before, after = layout(source), layout(target)
+        if after.depth < before.depth:
+            self.warnings.append(f"luma reduced from {before.depth} to {after.depth} bits: {codec} cannot hold more")
+        if before.alpha and not after.alpha:
+            self.warnings.append(f"transparency dropped: {codec} cannot hold it in {target}")
 
     def add_other(self, stream: Stream, name: str) -> None:
         if isinstance(stream, AttachmentStream):
@@ -164,7 +175,7 @@ class Muxer:
             os.replace(self.partial, self.target)
             for index, count in self.refused.items():
                 self.warnings.append(f"stream {index}: {count} packets refused by {self.target.suffix} and left out")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.abandon()
             raise self.failure(error) from error
 
@@ -176,12 +187,12 @@ class Muxer:
             pass  # a trailer that cannot be written no longer matters
         self.partial.unlink(missing_ok=True)
 
-    def failure(self, error: OSError) -> OutputError:
+    def failure(self, error: OSError | ValueError) -> OutputError:
         if isinstance(error, OutputError):
             return error
-        if error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return OutputError(f"{self.target}: the disk is full; free some room or choose another folder")
-        return OutputError(f"{self.target}: writing stopped, {reason(error)}; check the disk")
+        return OutputError(f"{self.target}: writing stopped, {reason(error)}; check the disk, or try .mkv")
 
 
 def muxer_options(name: str, reader: Reader) -> dict[str, str]:
@@ -205,8 +216,12 @@ def can_hold(name: str, stream: Stream) -> bool:
     """Whether the container `name` takes packets of `stream` as they are: tried in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=name) as trial:
-            trial.add_stream_from_template(stream, opaque=True)
+            copy = trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
+            if codec_name(stream).startswith("pcm_"):  # MP4 finds an unknown channel layout out in its trailer
+                silence = Packet(bytes(1152))
+                silence.pts, silence.dts, silence.stream = 0, 0, copy
+                trial.mux(silence)
         return True
     except (av.FFmpegError, ValueError, OSError, NotImplementedError):
         return False

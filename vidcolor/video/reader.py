@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -20,7 +21,6 @@ from vidcolor.video.formats import layout, native_format, to_native
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
-ENCRYPTED_TAGS = ("encv", "enca", "drmi")
 MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
 
 
@@ -121,6 +121,8 @@ class Reader:
                 if packet.dts is not None and (kept := self.trim_packet(packet)):
                     yield kept
                 continue
+            if packet.has_sidedata("encryption_info"):
+                raise InputError(f"{self.path}: is encrypted; give a copy without protection")
             for frame in self.decode(packet):
                 if trimmed := self.trim_frame(frame):
                     yield trimmed
@@ -199,10 +201,8 @@ def main_video(container: InputContainer, path: str) -> VideoStream:
     if not films:
         raise InputError(f"{path}: has no picture, only {kinds(container)}; give a file with a video stream")
     stream = next((s for s in films if s.disposition & Disposition.default), films[0])
-    if stream.codec_tag in ENCRYPTED_TAGS:
-        raise InputError(f"{path}: is encrypted; give a copy without protection")
     if stream.codec_context is None:
-        raise InputError(f"{path}: no decoder for its picture ({stream.codec_tag.strip()}); convert it first")
+        raise InputError(f"{path}: no decoder for its picture, which may be encrypted; convert it first")
     stream.thread_type = "AUTO"
     return stream
 
@@ -238,7 +238,7 @@ def read_encoding(ctx: av.VideoCodecContext, native: str) -> Encoding:
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    for data in frame.side_data:
+    for data in cast("Iterable[Any]", frame.side_data):  # PyAV's stub calls it a dict
         if data.type.name == "DISPLAYMATRIX":
             return struct.unpack("=9i", bytes(data)[:36])
     return None

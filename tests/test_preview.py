@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from vidcolor.color import Encoding
+from vidcolor.preview import SmallSize, crop_grid, make_small, network_input
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "expected"),
+    [
+        ((1920, 1080), 1.0, (455, 256)),
+        ((1080, 1920), 1.0, (256, 455)),
+        ((720, 576), 64 / 45, (455, 256)),  # anamorphic: the network sees it as it is shown
+        ((161, 121), 1.0, (341, 256)),
+        ((30, 20), 1.0, (384, 256)),
+    ],
+)
+def test_aspect_is_kept(size, aspect, expected):
+    small = SmallSize.fit(*size, 256, aspect)
+    assert (small.width, small.height) == expected
+    assert all(side % 32 == 0 for side in small.padded)
+
+
+def test_padding_is_cut_off_again():
+    size = SmallSize(455, 250)
+    lightness = [np.random.default_rng(i).uniform(0, 100, (250, 455)).astype(np.float32) for i in range(3)]
+    batch = network_input(lightness, size)
+    assert batch.shape == (3, 1, 256, 480)
+    np.testing.assert_array_equal(batch[1, 0, :250, :455], lightness[1])
+    grid = crop_grid(np.zeros((3, 2, 64, 120), np.float32), size, 4)
+    assert grid.shape == (3, 63, 114, 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (20, 30), (1080, 1920)])
+def test_any_shape_becomes_a_small_picture(shape):
+    luma = np.full(shape, 126, np.uint8)
+    size = SmallSize.fit(shape[1], shape[0], 64)
+    small = make_small(luma, size, Encoding())
+    assert small.lightness.shape == (size.height, size.width)
+    assert np.ptp(small.lightness) == 0

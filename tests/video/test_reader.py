@@ -1,0 +1,149 @@
+"""Bad input: one line with the file, the fault and the remedy; what can be saved is saved."""
+
+import os
+import shutil
+import wave
+
+import av
+import numpy as np
+import pytest
+
+from tests.conftest import ODD, SAMPLE
+from tests.films import read
+from vidcolor.color import Encoding
+from vidcolor.errors import InputError
+from vidcolor.pipeline import colorize_film
+from vidcolor.video.reader import Reader
+
+
+def empty(folder):
+    (folder / "bad.mp4").touch()
+
+
+def truncated(folder):
+    """Cut before its index, which stands at the end of this film."""
+    with av.open(str(SAMPLE)) as inp, av.open(str(folder / "whole.mp4"), "w") as out:
+        copies = {s.index: out.add_stream_from_template(s, opaque=True) for s in inp.streams}
+        for packet in inp.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+    data = (folder / "whole.mp4").read_bytes()
+    (folder / "bad.mp4").write_bytes(data[: len(data) // 2])
+
+
+def audio_only(folder):
+    with wave.open(str(folder / "bad.mp4"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(1600))
+
+
+def noise(folder):
+    (folder / "bad.mp4").write_bytes(np.random.default_rng(0).bytes(50_000))
+
+
+def encrypted(folder):
+    """Common Encryption, as stores use it."""
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32, "encryption_kid": "1" * 32}
+    with av.open(str(SAMPLE)) as inp, av.open(str(folder / "bad.mp4"), "w", container_options=options) as out:
+        video = inp.streams.video[0]
+        copy = out.add_stream_from_template(video, opaque=True)
+        for packet in inp.demux(video):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+
+
+def undecodable(folder):
+    """A sound header over noise where the pictures should be."""
+    data = bytearray(SAMPLE.read_bytes())
+    start = data.index(b"mdat")
+    body = slice(start + 4, len(data)) if data.index(b"moov") < start else slice(start + 4, data.index(b"moov") - 4)
+    data[body] = np.random.default_rng(0).bytes(body.stop - body.start)
+    (folder / "bad.mp4").write_bytes(data)
+
+
+def a_folder(folder):
+    (folder / "bad.mp4").mkdir()
+
+
+FAULTS = {
+    empty: "is empty",
+    truncated: "cut off",
+    audio_only: "only audio",
+    noise: "not a film",
+    encrypted: "encrypted",
+    undecodable: "can ?not be decoded|can be decoded",
+    a_folder: "is a folder",
+    lambda folder: None: "no such file",
+}
+
+
+@pytest.mark.parametrize(("make", "text"), FAULTS.items(), ids=lambda x: getattr(x, "__name__", x))
+def test_bad_input_is_one_line(colorizer, tmp_path, make, text):
+    make(tmp_path)
+    bad, target = tmp_path / "bad.mp4", tmp_path / "out.mp4"
+    before = sorted(p.name for p in tmp_path.iterdir())
+    with pytest.raises(InputError, match=text) as caught:
+        colorize_film(bad, target, colorizer.backend, colorizer.options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(bad) in message
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path):
+    shutil.copy(SAMPLE, tmp_path / "bad.mp4")
+    (tmp_path / "bad.mp4").chmod(0)
+    with pytest.raises(InputError, match="permission"):
+        Reader(tmp_path / "bad.mp4")
+
+
+def test_a_film_with_corrupt_frames_is_coloured_to_its_end(colorizer, tmp_path):
+    source = tmp_path / "corrupt.mkv"
+    rng = np.random.default_rng(3)
+    with av.open(str(SAMPLE)) as inp, av.open(str(source), "w") as out:
+        video = inp.streams.video[0]
+        copy = out.add_stream_from_template(video, opaque=True)
+        for i, packet in enumerate(p for p in inp.demux(video) if p.dts is not None):
+            if i in (40, 41, 90):
+                data = bytearray(bytes(packet))
+                data[8:] = rng.bytes(len(data) - 8)
+                broken = av.Packet(bytes(data))
+                broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
+                broken.duration = packet.duration
+                packet = broken
+            packet.stream = copy
+            out.mux(packet)
+    summary = colorize_film(source, tmp_path / "out.mp4", colorizer.backend, colorizer.options)
+    assert summary.damaged >= 1
+    after = read(tmp_path / "out.mp4")
+    assert summary.frames == len(after.frames) > 150
+    assert after.times[-1] > 6.0
+
+
+def test_what_the_reader_tells_of_a_film():
+    with Reader(SAMPLE) as reader:
+        info = reader.info
+        assert (info.width, info.height, info.pix_fmt, info.frames) == (640, 480, "yuv420p", 185)
+        assert info.encoding == Encoding(matrix=6, full_range=False, depth=8)
+        assert [s.type for s in reader.others] == ["audio"]
+        assert reader.display_matrix is None
+
+
+@pytest.mark.skipif(not ODD, reason="needs the odd files")
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("vfr_slow_motion.mp4", Encoding(matrix=6, full_range=True)),
+        ("hevc_10bit.mp4", Encoding(matrix=6, depth=10)),
+        ("prores4444_alpha.mov", Encoding(matrix=1, depth=12)),
+        ("gray_alpha_muybridge.apng", Encoding(matrix=6, full_range=True)),
+    ],
+)
+def test_encoding_of_odd_files(name, encoding):
+    with Reader(next(p for p in ODD if p.name == name)) as reader:
+        assert reader.info.encoding == encoding
