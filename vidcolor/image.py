@@ -204,7 +204,8 @@ def neutral_curve(profile: bytes, mode: str) -> np.ndarray:
         if source.profile.xcolor_space.strip() == "GRAY":
             mode = "L"
         picture = Image.fromarray(ramp).convert(mode)
-        made = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+        exact = ImageCms.Flags.NOOPTIMIZE  # the optimised transform is off by 10 of 255 in the shadows
+        made = ImageCms.profileToProfile(picture, source, target, outputMode="RGB", flags=exact)
     except (ImageCms.PyCMSError, OSError):
         made = None  # a damaged profile is no reason to lose the picture
     if made is None:

@@ -1,0 +1,49 @@
+"""`python -m benchmarks throughput|memory|quality|report`: measure, and write results/*.json and README.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.machine import save
+from benchmarks.quality import quality
+from benchmarks.report import write_readme
+from benchmarks.throughput import CLIPS, SIZES, memory, throughput
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--clips", type=Path, default=Path("../shared/video"), help="folder of colour clips")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/vidcolor-bench"), help="where films are made and kept")
+    commands = parser.add_subparsers(dest="command", required=True)
+    speed = commands.add_parser("throughput", help="colouring / plain transcode")
+    speed.add_argument("--sizes", nargs="+", choices=SIZES, default=["1080p"])
+    speed.add_argument("--presets", nargs="+", default=["medium", "veryfast"])
+    speed.add_argument("--seconds", type=float, default=10)
+    speed.add_argument("--runs", type=int, default=3)
+    commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
+    look = commands.add_parser("quality", help="colour and flicker on the clips")
+    look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
+    commands.add_parser("report", help="README.md from the results")
+    args = parser.parse_args(argv)
+
+    missing = [c for c in CLIPS if not (args.clips / f"{c}.mp4").exists()]
+    if missing and args.command != "report":
+        print(f"benchmarks: {args.clips} lacks {', '.join(missing)}; name it by --clips", file=sys.stderr)
+        return 1
+    args.work.mkdir(parents=True, exist_ok=True)
+    if args.command == "throughput":
+        save("throughput", throughput(args.clips, args.work, sizes=args.sizes, presets=args.presets,
+                                      seconds=args.seconds, runs=args.runs))  # fmt: skip
+    elif args.command == "memory":
+        save("memory", memory(args.clips, args.work))
+    elif args.command == "quality":
+        clips = [c for c in sorted(args.clips.glob("*.mp4")) if c.stem != "his_girl_friday"]
+        save("quality", quality(clips, smoothings=args.smoothings))
+    write_readme()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

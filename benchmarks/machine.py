@@ -1,0 +1,56 @@
+"""Where, from what and by which command a result was made."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("av", "numpy", "opencv-python-headless", "openvino")
+
+
+def facts() -> dict:
+    """Machine, commit and command of this run."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "machine": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}",
+        "commit": commit(),
+        "command": "python -m benchmarks " + " ".join(Path(a).name if "/" in a else a for a in sys.argv[1:]),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name and the number formats it computes networks in."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return name + "".join(f", {flag}" for flag in ("avx2", "avx512f", "amx_bf16") if f" {flag}" in flags)
+
+
+def commit() -> str:
+    """The short hash, with a plus where the tree has changes."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(["git", *args], capture_output=True, text=True, check=False).stdout.strip()
+
+    dirty = git("status", "--porcelain", "--", "vidcolor", "benchmarks/*.py")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if dirty else "")
+
+
+def save(name: str, result: dict) -> Path:
+    """Write results/NAME.json, with the facts of this run."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"facts": facts(), **result}, indent=1) + "\n")
+    return path

@@ -1,0 +1,85 @@
+"""Colour and steadiness on real clips made grey, beside the truth: one row for each amount of smoothing."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from training.metrics import colourfulness, psnr
+from vidcolor.api import Colorizer
+from vidcolor.options import ColorizeOptions
+
+FRAMES = 40  # of each clip
+LIGHTNESS_ONLY = np.array([1, 0, 0], np.float32)
+
+
+def lab_frames(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Frames as float32 RGB in 0..1 and as LAB, at most `FRAMES` of them."""
+    rgb: list[np.ndarray] = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            rgb.append(frame.to_ndarray(format="rgb24").astype(np.float32) / 255.0)
+            if len(rgb) == FRAMES:
+                break
+    return rgb, [cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in rgb]
+
+
+def flows(lab: list[np.ndarray]) -> list[np.ndarray]:
+    """DIS flow (medium preset) from each frame back to the one before, on the luma, as a map for cv2.remap."""
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = [cv2.convertScaleAbs(x[..., 0], alpha=2.55) for x in lab]
+    height, width = grey[0].shape
+    base = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    return [base + engine.calc(b, a, None) for a, b in itertools.pairwise(grey)]  # type: ignore[call-overload]
+
+
+def flicker(lab: list[np.ndarray], maps: list[np.ndarray], luma: list[np.ndarray]) -> float:
+    """RMS of the a*b* change along flow, where the warped luma agrees within 3 L*."""
+    total = count = 0.0
+    for i, where in enumerate(maps):
+        x, y = cv2.split(where)
+        past = cv2.remap(lab[i], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        was = cv2.remap(luma[i], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        valid = np.abs(was - luma[i + 1]) < 3.0
+        change = ((lab[i + 1][..., 1:] - past[..., 1:]) ** 2).sum(-1)
+        total += float(change[valid].sum())
+        count += float(valid.sum())
+    return (total / max(count, 1.0)) ** 0.5
+
+
+def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, maps: list[np.ndarray]) -> dict:
+    found = {
+        "psnr": float(np.mean([psnr(a, b) for a, b in zip(rgb, truth[0], strict=True)])),
+        "colourfulness_abs": float(np.mean([colourfulness(x)[1] for x in rgb])),
+        "flicker": flicker(lab, maps, [x[..., 0] for x in truth[1]]),
+    }
+    found["flicker_per_colour"] = found["flicker"] / max(found["colourfulness_abs"], 1e-6)
+    return {k: round(v, 4) for k, v in found.items()}
+
+
+def quality(clips: list[Path], *, smoothings: list[float]) -> dict:
+    """Scores of the truth, of grey, and of the coloured clips for each smoothing; the chroma alone differs."""
+    rows: dict[str, list[dict]] = {"truth": [], "grey": []} | {f"smoothing {s:g}": [] for s in smoothings}
+    with tempfile.TemporaryDirectory() as folder, Colorizer(ColorizeOptions()) as colorizer:
+        out = Path(folder) / "out.mkv"
+        for clip in clips:
+            truth = lab_frames(clip)
+            maps = flows(truth[1])
+            rows["truth"].append(measure(*truth, truth, maps))
+            plain = [x * LIGHTNESS_ONLY for x in truth[1]]
+            grey = [cv2.cvtColor(x, cv2.COLOR_LAB2RGB) for x in plain]
+            rows["grey"].append(measure(grey, plain, truth, maps))
+            for smoothing in smoothings:
+                options = ColorizeOptions(codec="ffv1", smoothing=smoothing, overwrite=True, end=5.0)
+                colorizer.options = options
+                colorizer.file(clip, out)  # its chroma is not read, so a colour clip serves as its grey version
+                rows[f"smoothing {smoothing:g}"].append(measure(*lab_frames(out), truth, maps))
+            print(clip.stem, {k: v[-1] for k, v in rows.items()}, file=sys.stderr)
+    means = {k: {m: round(float(np.mean([r[m] for r in v])), 4) for m in v[0]} for k, v in rows.items()}
+    return {"clips": [c.stem for c in clips], "frames": FRAMES, "mean": means, "each": rows}

@@ -1,0 +1,128 @@
+"""Colouring a film against a plain transcode of the same film at the same settings, side by side."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import av
+
+from benchmarks.films import make_film
+from vidcolor.api import Colorizer
+from vidcolor.options import ColorizeOptions
+
+SIZES = {"480p": (854, 480), "1080p": (1920, 1080), "4k": (3840, 2160)}
+CLIPS = ("juggling_lawn", "dog_park", "bmx_fast_pan", "bear")
+CRF = 18
+
+
+def transcode(source: Path, target: Path, preset: str) -> dict:
+    """Decode and encode, nothing else: what the colouring is measured against."""
+    began = time.perf_counter()
+    count = 0
+    with av.open(str(source)) as inp, av.open(str(target), "w", container_options={"movflags": "+faststart"}) as out:
+        video = inp.streams.video[0]
+        video.thread_type = "AUTO"
+        options = {"crf": str(CRF), "preset": preset}
+        stream = out.add_stream("libx264", rate=video.average_rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, video.pix_fmt
+        stream.codec_context.time_base = stream.time_base = video.time_base
+        stream.codec_context.thread_type = "AUTO"
+        for frame in inp.decode(video):
+            frame.pict_type = 0
+            out.mux(stream.encode(frame))
+            count += 1
+        out.mux(stream.encode(None))
+    return {"seconds": time.perf_counter() - began, "frames": count}
+
+
+def colorize(source: Path, target: Path, preset: str) -> dict:
+    """The whole of `vidcolor source -o target`; loading the model is told apart."""
+    began = time.perf_counter()
+    options = ColorizeOptions(codec="x264", crf=CRF, preset=preset, overwrite=True)
+    with Colorizer(options) as colorizer:
+        load = time.perf_counter() - began
+        summary = colorizer.file(source, target)
+        return {
+            "seconds": time.perf_counter() - began,
+            "load": load,
+            "frames": summary.frames,
+            "busy": summary.busy,
+            "backend": colorizer.backend.description,
+        }
+
+
+WORK = {"transcode": transcode, "colorize": colorize}
+
+
+def in_process(name: str, source: Path, preset: str) -> dict:
+    """One measurement in a process of its own, for clean memory figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.throughput", name, str(source), f"{folder}/out.mp4", preset]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def throughput(clips: Path, work: Path, *, sizes: list[str], presets: list[str], seconds: float, runs: int) -> dict:
+    """Ratios for each size and preset: each run does both, one after the other; the medians count."""
+    rows = []
+    for size in sizes:
+        width, height = SIZES[size]
+        film = make_film(
+            [clips / f"{c}.mp4" for c in CLIPS], work / f"{size}-{seconds:g}s.mp4",
+            width=width, height=height, seconds=seconds,
+        )  # fmt: skip
+        for preset in presets:
+            pairs = [{n: in_process(n, film, preset) for n in WORK} for _ in range(runs)]
+            rows.append(row(size, preset, pairs))
+            print(f"{size} {preset}: {rows[-1]['ratio']:.2f}", file=sys.stderr)
+    return {"film": f"{seconds:g} s of clips at {24} fps, grey, H.264", "rows": rows}
+
+
+def row(size: str, preset: str, pairs: list[dict]) -> dict:
+    ratios = [p["colorize"]["seconds"] / p["transcode"]["seconds"] for p in pairs]
+    middle = pairs[ratios.index(statistics.median_low(ratios))]
+    frames = middle["colorize"]["frames"]
+    return {
+        "size": size,
+        "preset": preset,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(r, 3) for r in ratios],
+        "transcode_fps": round(middle["transcode"]["frames"] / middle["transcode"]["seconds"], 2),
+        "colorize_fps": round(frames / middle["colorize"]["seconds"], 2),
+        "load_seconds": round(middle["colorize"]["load"], 2),
+        "backend": middle["colorize"]["backend"],
+        "ms_per_frame": {k: round(1000 * v / frames, 2) for k, v in middle["colorize"]["busy"].items()},
+        "peak_mb": {n: round(middle[n]["peak_mb"]) for n in WORK},
+    }
+
+
+def memory(clips: Path, work: Path, *, lengths: tuple[float, float] = (10, 60), preset: str = "veryfast") -> dict:
+    """Peak memory for a short and a long film of the same kind."""
+    rows = []
+    for seconds in lengths:
+        film = make_film(
+            [clips / f"{c}.mp4" for c in CLIPS], work / f"1080p-{seconds:g}s.mp4",
+            width=1920, height=1080, seconds=seconds,
+        )  # fmt: skip
+        found = in_process("colorize", film, preset)
+        rows.append({"seconds": seconds, "frames": found["frames"], "peak_mb": round(found["peak_mb"])})
+        rows[-1]["fps"] = round(found["frames"] / found["seconds"], 2)
+        print(rows[-1], file=sys.stderr)
+    return {"rows": rows, "growth": round(rows[1]["peak_mb"] / rows[0]["peak_mb"], 3)}
+
+
+def main(name: str, source: str, target: str, preset: str) -> None:
+    result = WORK[name](Path(source), Path(target), preset)
+    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
