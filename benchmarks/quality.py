@@ -65,7 +65,7 @@ def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, maps: list[np.n
 
 def quality(clips: list[Path], *, smoothings: list[float]) -> dict:
     """Scores of the truth, of grey, and of the coloured clips for each smoothing; the chroma alone differs."""
-    rows: dict[str, list[dict]] = {"truth": [], "grey": []} | {f"smoothing {s:g}": [] for s in smoothings}
+    rows: dict[str, list[dict]] = {name: [] for name in ("truth", "grey", *(f"smoothing {s:g}" for s in smoothings))}
     with tempfile.TemporaryDirectory() as folder, Colorizer(ColorizeOptions()) as colorizer:
         out = Path(folder) / "out.mkv"
         for clip in clips:

@@ -66,8 +66,8 @@ def quality(result: dict) -> str:
         for name, m in result["mean"].items()
     ]
     return (
-        f"## Colour and steadiness\n\n{len(result['clips'])} clips made grey, {result['frames']} frames each, means. Flicker: RMS of"
-        " the a\\*b\\* change along DIS flow where the luma agrees; then relative to colourfulness (abs).\n\n"
+        f"## Colour and steadiness\n\n{len(result['clips'])} clips made grey, {result['frames']} frames each, means."
+        " Flicker: RMS of the a\\*b\\* change along DIS flow where the luma agrees, in a\\*b\\* units.\n\n"
         + table(["", "PSNR dB", "colourfulness", "flicker", "flicker / colourfulness"], rows) + "\n"
     )  # fmt: skip
 

@@ -32,6 +32,7 @@ def transcode(source: Path, target: Path, preset: str) -> dict:
         options = {"crf": str(CRF), "preset": preset}
         stream = out.add_stream("libx264", rate=video.average_rate, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, video.pix_fmt
+        assert video.time_base is not None
         stream.codec_context.time_base = stream.time_base = video.time_base
         stream.codec_context.thread_type = "AUTO"
         for frame in inp.decode(video):

@@ -13,6 +13,7 @@ from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
 from vidcolor.pipeline import colorize_film
+from vidcolor.video.reader import Reader
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -268,3 +269,32 @@ def test_progress_tells_frames_and_the_slowest_stage(colorizer, short_film, tmp_
     )  # fmt: skip
     assert seen[-1][:2] == (12, 12)
     assert all(name for *_, name in seen)
+
+
+def test_an_avi_without_time_stamps_keeps_its_rate(colorizer, tmp_path):
+    """AVI stores none: the decoder's best guess is used, and none may be missing or out of order."""
+    source = tmp_path / "old.avi"
+    with av.open(str(SAMPLE)) as inp, av.open(str(source), "w") as out:
+        stream = out.add_stream("mpeg4", rate=24, options={"bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for i, frame in zip(range(20), inp.decode(video=0), strict=False):
+            frame.pts, frame.time_base, frame.pict_type = i, Fraction(1, 24), 0
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    color(colorizer, source, tmp_path / "out.mp4")
+    before, after = read(source), read(tmp_path / "out.mp4")
+    assert after.times == before.times
+    assert [b - a for a, b in itertools.pairwise(after.times)] == [Fraction(1, 24)] * 19
+
+
+def test_frames_without_or_with_equal_time_stamps_get_the_next_one(colorizer):
+    with Reader(SAMPLE) as reader:
+        given = [None, 5, 5, 3, None, 20]
+        frames = [av.VideoFrame(640, 480, "yuv420p") for _ in given]
+        reader.last_pts = None
+        for frame, pts in zip(frames, given, strict=True):
+            frame.pts = pts
+            reader.mend_time(frame)
+        step = round(1 / (reader.info.rate * reader.info.time_base))
+        assert [f.pts for f in frames] == [0, 5, 6, 7, 7 + step, 20 if step < 13 else 8 + step]
+        assert reader.retimed >= 4

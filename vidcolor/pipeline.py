@@ -26,9 +26,9 @@ from vidcolor.target import check_target
 from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, video_settings
 from vidcolor.video.formats import layout, plane
 from vidcolor.video.muxer import Muxer, default_codec
-from vidcolor.video.reader import Reader
+from vidcolor.video.reader import Reader, VideoInfo
 
-QUEUE = 16  # items between two threads; frames in flight, and so memory, are bounded by it and the batch
+QUEUE_BYTES = 64e6  # of frames between two threads; with the batch it bounds the memory of any film
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Link:
 
     END = object()
 
-    def __init__(self, stop: threading.Event) -> None:
-        self.queue: queue.Queue = queue.Queue(QUEUE)
+    def __init__(self, stop: threading.Event, size: int) -> None:
+        self.queue: queue.Queue = queue.Queue(size)
         self.stop = stop
 
     def put(self, item: object) -> None:
@@ -119,6 +119,8 @@ def colorize_film(
         summary.damaged = reader.damaged
         if reader.resized:
             summary.warnings.append(f"{reader.resized} frames came in another size and were scaled")
+        if reader.retimed:
+            summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
     summary.seconds = time.perf_counter() - began
     return summary
 
@@ -135,7 +137,7 @@ def run_threads(
 ) -> None:
     """Reader and writer in threads of their own, network and smoothing in this one; the first error is raised."""
     stop, errors = threading.Event(), []
-    decoded, coloured = Link(stop), Link(stop)
+    decoded, coloured = (Link(stop, queue_size(reader.info)) for _ in range(2))
     clocks = [Clock(), Clock(), Clock()]
 
     def guarded(work: Callable, *args) -> None:
@@ -180,6 +182,12 @@ def run_threads(
     summary.busy = {k: v for c in clocks for k, v in c.busy.items()}
     if progress is not None:
         progress(summary, summary.frames)
+
+
+def queue_size(info: VideoInfo) -> int:
+    """Frames that may wait between two threads."""
+    frame = info.width * info.height * 2 * (1 if info.encoding.depth == 8 else 2)
+    return int(min(16, max(2, QUEUE_BYTES // frame)))
 
 
 def small_size_of(reader: Reader, options: ColorizeOptions) -> SmallSize:

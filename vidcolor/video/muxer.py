@@ -200,11 +200,13 @@ def muxer_options(name: str, reader: Reader) -> dict[str, str]:
     if name not in ("mp4", "mov"):
         return {}
     special = any(k.lower() not in MP4_TAGS for k in kept_tags(reader.container.metadata))
-    options = {"movflags": "+faststart" + ("+use_metadata_tags" if special else "")}
-    starts = [reader.stream, *reader.others]
-    if any(s.start_time for s in starts):  # else offsets are rounded to milliseconds
-        options["movie_timescale"] = str(reader.info.time_base.denominator)
-    return options
+    ticks = reader.info.time_base.denominator
+    while ticks < 10_000:  # as the muxer itself does for the film's track
+        ticks *= 2
+    return {
+        "movflags": "+faststart" + ("+use_metadata_tags" if special else ""),
+        "movie_timescale": str(ticks),  # start offsets are rounded to milliseconds otherwise
+    }
 
 
 def kept_tags(metadata: dict[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from vidcolor.video.formats import layout, native_format, to_native
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
+MAX_FAILURES = 100  # times in a row that a damaged container is asked to go on
 MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
 
 
@@ -51,6 +52,7 @@ class Reader:
         interlaced: whether the first frame is.
         damaged: frames and packets so far that could not be decoded cleanly.
         resized: frames so far that came in another size and were scaled.
+        retimed: frames so far that had no time stamp of their own, or one out of order.
 
     Raises:
         InputError: the file is missing, empty, damaged beyond use, encrypted, or has no picture.
@@ -59,7 +61,8 @@ class Reader:
     def __init__(self, path: str | Path, *, start: float | None = None, end: float | None = None) -> None:
         self.path = str(path)
         self.container = open_input(self.path)
-        self.damaged = self.resized = 0
+        self.damaged = self.resized = self.retimed = 0
+        self.last_pts: int | None = None
         try:
             self.stream = main_video(self.container, self.path)
             self.info = describe(self.container, self.stream, self.path)
@@ -106,17 +109,7 @@ class Reader:
     def read(self) -> Iterator[av.VideoFrame | Packet]:
         if self.shift:
             self.seek()
-        packets = self.container.demux([s for s in self.container.streams if s.type != "attachment"])
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.error.InvalidDataError:
-                self.damaged += 1  # demuxing goes on behind the damage, or ends
-                continue
-            except av.FFmpegError as error:
-                raise InputError(f"{self.path}: reading stopped, {reason(error)}; check the disk or network") from error
+        for packet in self.demux():
             if packet.stream.index != self.stream.index:
                 if packet.dts is not None and (kept := self.trim_packet(packet)):
                     yield kept
@@ -128,6 +121,22 @@ class Reader:
                     yield trimmed
             if self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN:
                 return
+
+    def demux(self) -> Iterator[Packet]:
+        """All packets; behind damage the container is asked again, as long as that brings it further."""
+        streams = [s for s in self.container.streams if s.type != "attachment"]
+        failures = 0
+        while failures < MAX_FAILURES:
+            try:
+                for packet in self.container.demux(streams):
+                    failures = 0
+                    yield packet
+                return
+            except av.error.InvalidDataError:
+                self.damaged += 1
+                failures += 1
+            except av.FFmpegError as error:
+                raise InputError(f"{self.path}: reading stopped, {reason(error)}; check the disk or network") from error
 
     def seek(self) -> None:
         try:
@@ -150,8 +159,20 @@ class Reader:
             if (frame.width, frame.height) != (self.info.width, self.info.height):
                 self.resized += 1
                 frame = frame.reformat(self.info.width, self.info.height, self.info.pix_fmt)
+            self.mend_time(frame)
             native = to_native(frame)
             yield native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
+
+    def mend_time(self, frame: av.VideoFrame) -> None:
+        """Give a frame without a time stamp, or with one that does not come after the last, the next possible one."""
+        step = 1
+        if frame.pts is None and self.info.rate:
+            step = max(1, round(1 / (self.info.rate * self.info.time_base)))
+        if frame.pts is None or (self.last_pts is not None and frame.pts <= self.last_pts):
+            self.retimed += 1
+            frame.pts = step + (self.last_pts if self.last_pts is not None else -step)
+            frame.time_base = self.info.time_base
+        self.last_pts = frame.pts
 
     def trim_frame(self, frame: av.VideoFrame) -> av.VideoFrame | None:
         if not self.trims or frame.pts is None:
