@@ -16,6 +16,10 @@ are shared: ratios are measured side by side in one run, times alone say little.
 
 
 def write_readme() -> None:
+    (Path(__file__).parent / "README.md").write_text(readme())
+
+
+def readme() -> str:
     sections = {"throughput": throughput, "memory": memory, "quality": quality}
     parts = [HEAD]
     for name, render in sections.items():
@@ -25,7 +29,7 @@ def write_readme() -> None:
             facts = result["facts"]
             parts.append(render(result))
             parts.append(f"`{facts['command']}`, commit {facts['commit']}, {facts['date']}, {facts['machine']}.\n")
-    (Path(__file__).parent / "README.md").write_text("\n".join(parts))
+    return "\n".join(parts)
 
 
 def throughput(result: dict) -> str:

@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     out = commands.add_parser("export", help="choose the decoding by figures and write ONNX file and model card")
     out.add_argument("--run-folder", type=Path, required=True)
     out.add_argument("--val", type=Path, nargs="+", required=True, help="tar shards to choose and score on")
-    out.add_argument("--psnr", type=float, default=23.25, help="least PSNR the decoding may have; colour comes next")
+    out.add_argument("--psnr", type=float, default=23.2, help="least PSNR the decoding may have; colour comes next")
     out.add_argument("--out", type=Path, required=True, help="ONNX file; MODEL_CARD.md and results go beside it")
     out.set_defaults(run=run_export)
     return parser

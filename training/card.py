@@ -33,12 +33,22 @@ def write_card(out: Path, run: Path, step: int, scores: dict, curve: list[dict],
     preset = json.loads((run / "options.json").read_text())
     stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     scored = [{k: v for k, v in row.items() if k != "rate"} for row in stats if "psnr" in row]
-    results = {"scores": scores, "psnr_floor": floor, "decodings": curve, "training": scored, "preset": preset}
+    results = {
+        "step": step,
+        "scores": scores,
+        "psnr_floor": floor,
+        "decodings": curve,
+        "training": scored,
+        "preset": preset,
+    }
     (out.parent / "RESULTS.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out.parent / "MODEL_CARD.md").write_text(card(preset, step, scores, curve, scored))
+    (out.parent / "MODEL_CARD.md").write_text(card(results))
 
 
-def card(preset: dict, step: int, scores: dict, curve: list[dict], scored: list[dict]) -> str:
+def card(results: dict) -> str:
+    """The text of the card, from RESULTS.json and nothing else."""
+    preset, step, scores = results["preset"], results["step"], results["scores"]
+    curve, scored = results["decodings"], results["training"]
     seen = step * preset["batch"]
     stages = "; ".join(f"to {s['until']:.0%} crops of {s['size']}, encoder {s['encoder']}" for s in preset["stages"])
     decodings = table(

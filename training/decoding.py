@@ -14,9 +14,9 @@ from training.data import to_lab
 from training.evaluate import Scores, mean_scores, score
 from vidcolor.model import BinsGenerator
 
-TEMPERATURES = (0.7, 0.85, 1.0)
-CORRECTIONS = (0.0, 0.15, 0.3)
-SATURATIONS = (1.0, 1.15, 1.3)
+TEMPERATURES = (0.4, 0.55, 0.7, 0.85, 1.0)
+CORRECTIONS = (0.0, 0.1, 0.2)
+SATURATIONS = (1.0, 1.1, 1.2)
 
 
 @dataclass(frozen=True)

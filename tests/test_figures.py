@@ -1,0 +1,33 @@
+"""No figure in the docs that a committed result does not back."""
+
+import json
+
+import pytest
+
+from tests.conftest import ROOT
+from vidcolor.weights import open_model
+
+WEIGHTS = ROOT / "vidcolor" / "weights"
+
+
+def test_the_benchmarks_readme_is_made_from_the_results():
+    from benchmarks.report import readme
+
+    assert (ROOT / "benchmarks" / "README.md").read_text() == readme()
+    for path in (ROOT / "benchmarks" / "results").glob("*.json"):
+        facts = json.loads(path.read_text())["facts"]
+        assert facts["machine"]
+        assert facts["commit"]
+        assert facts["command"].startswith("python -m benchmarks")
+
+
+def test_the_model_card_is_made_from_its_results():
+    pytest.importorskip("torch")
+    from training.card import card
+
+    results = json.loads((WEIGHTS / "RESULTS.json").read_text())
+    assert (WEIGHTS / "MODEL_CARD.md").read_text() == card(results)
+    assert json.loads(open_model().metadata["metrics"]) == results["scores"]["model"]
+    chosen = open_model().config
+    assert any(all(d[k] == chosen[k] for k in ("temperature", "prior_correction", "saturation"))
+               for d in results["decodings"])  # fmt: skip
