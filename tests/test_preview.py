@@ -8,9 +8,9 @@ from vidcolor.preview import SmallSize, crop_grid, make_small, network_input
 @pytest.mark.parametrize(
     ("size", "aspect", "expected"),
     [
-        ((1920, 1080), 1.0, (455, 256)),
-        ((1080, 1920), 1.0, (256, 455)),
-        ((720, 576), 64 / 45, (455, 256)),  # anamorphic: the network sees it as it is shown
+        ((1920, 1080), 1.0, (448, 252)),
+        ((1080, 1920), 1.0, (252, 448)),
+        ((720, 576), 64 / 45, (448, 252)),  # anamorphic: the network sees it as it is shown
         ((161, 121), 1.0, (341, 256)),
         ((30, 20), 1.0, (384, 256)),
     ],

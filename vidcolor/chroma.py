@@ -7,7 +7,8 @@ import numpy as np
 
 from vidcolor.color import Encoding, lab_to_chroma
 
-RADIUS = 4  # half the guided filter's window, in pixels of the small picture
+FINER = 2  # cells of the guided filter's grid along one of the a*b* grid
+RADIUS = 2  # half the guided filter's window, in its cells
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
 
 
@@ -26,9 +27,12 @@ def chroma_coefficients(
         encoding: of the full-size picture.
 
     Returns:
-        slope and offset, ``(h, w, 2)`` float32 each: the code value of (Cb, Cr) is ``slope * luma code + offset``.
+        slope and offset, ``(h', w', 2)`` float32 each on the filter's own grid: the code
+            value of (Cb, Cr) is ``slope * luma code + offset``.
     """
-    ab = cv2.resize(ab, signal.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    size = min(ab.shape[1] * FINER, signal.shape[1]), min(ab.shape[0] * FINER, signal.shape[0])
+    signal, lightness = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (signal, lightness))
+    ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
     mean = box(signal)
     variance = box(signal * signal) - mean * mean + np.float32(EPSILON)
     slopes, offsets = [], []

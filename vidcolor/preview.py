@@ -10,6 +10,7 @@ import numpy as np
 from vidcolor.color import Encoding, luma_to_lightness
 
 MULTIPLE = 32  # sides of what the network is given
+SPARE = 0.03  # share of its size that a picture gives up for less padding
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,14 @@ class SmallSize:
     def fit(cls, width: int, height: int, short: int, aspect: float = 1.0) -> SmallSize:
         """A picture of `width` x `height` pixels, each `aspect` wide, with its short side at `short` pixels.
 
-        A picture smaller than that is enlarged: the network finds more in it that way.
+        A picture smaller than that is enlarged: the network finds more in it that way. Where the long side is only
+        just over a multiple of 32 the picture becomes a little smaller, instead of a strip of padding wider.
         """
         shown = width * aspect
         scale = short / min(shown, height)
+        long = max(shown, height) * scale
+        if long > MULTIPLE and (long % MULTIPLE) / long < SPARE:
+            scale *= (long - long % MULTIPLE) / long
         return cls(max(1, round(shown * scale)), max(1, round(height * scale)))
 
     @property
@@ -48,7 +53,9 @@ class Small:
 
 
 def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
-    """The small picture of full-size `luma` code values, by area averaging."""
+    """The small picture of full-size `luma` code values, by area averaging; in halves first, which is fastest."""
+    while luma.shape[0] >= 2 * size.height and luma.shape[1] >= 2 * size.width:
+        luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
     shrinks = luma.shape[0] >= size.height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -86,6 +88,12 @@ def choose() -> tuple[str, str]:
 
 
 def cuda_present() -> bool:
+    """Whether torch finds a CUDA device; torch is slow to import, so the driver is looked for first."""
+    driver = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(driver)
+    except OSError:
+        return False
     import torch
 
     return torch.cuda.is_available()
