@@ -25,6 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
+    look.add_argument("--net-sizes", nargs="+", type=int, default=[160, 192, 224, 256])
     commands.add_parser("report", help="README.md from the results")
     args = parser.parse_args(argv)
 
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         save("memory", memory(args.clips, args.work))
     elif args.command == "quality":
         clips = [c for c in sorted(args.clips.glob("*.mp4")) if c.stem != "his_girl_friday"]
-        save("quality", quality(clips, smoothings=args.smoothings))
+        save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes))
     write_readme()
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import sys
 import tempfile
@@ -63,9 +64,14 @@ def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, maps: list[np.n
     return {k: round(v, 4) for k, v in found.items()}
 
 
-def quality(clips: list[Path], *, smoothings: list[float]) -> dict:
-    """Scores of the truth, of grey, and of the coloured clips for each smoothing; the chroma alone differs."""
-    rows: dict[str, list[dict]] = {name: [] for name in ("truth", "grey", *(f"smoothing {s:g}" for s in smoothings))}
+def quality(clips: list[Path], *, smoothings: list[float], sizes: list[int]) -> dict:
+    """Scores of the truth, of grey, and of the coloured clips for each smoothing and for each size of the network's
+    picture, the other option at its default; the chroma alone differs.
+    """
+    base = ColorizeOptions(codec="ffv1", overwrite=True, end=2.1)
+    ways = {f"smoothing {s:g}": dataclasses.replace(base, smoothing=s) for s in smoothings}
+    ways |= {f"size {s}": dataclasses.replace(base, size=s) for s in sizes}
+    rows: dict[str, list[dict]] = {name: [] for name in ("truth", "grey", *ways)}
     with tempfile.TemporaryDirectory() as folder, Colorizer(ColorizeOptions()) as colorizer:
         out = Path(folder) / "out.mkv"
         for clip in clips:
@@ -75,11 +81,10 @@ def quality(clips: list[Path], *, smoothings: list[float]) -> dict:
             plain = [x * LIGHTNESS_ONLY for x in truth[1]]
             grey = [cv2.cvtColor(x, cv2.COLOR_LAB2RGB) for x in plain]
             rows["grey"].append(measure(grey, plain, truth, maps))
-            for smoothing in smoothings:
-                options = ColorizeOptions(codec="ffv1", smoothing=smoothing, overwrite=True, end=5.0)
+            for name, options in ways.items():
                 colorizer.options = options
                 colorizer.file(clip, out)  # its chroma is not read, so a colour clip serves as its grey version
-                rows[f"smoothing {smoothing:g}"].append(measure(*lab_frames(out), truth, maps))
+                rows[name].append(measure(*lab_frames(out), truth, maps))
             print(clip.stem, {k: v[-1] for k, v in rows.items()}, file=sys.stderr)
     means = {k: {m: round(float(np.mean([r[m] for r in v])), 4) for m in v[0]} for k, v in rows.items()}
     return {"clips": [c.stem for c in clips], "frames": FRAMES, "mean": means, "each": rows}

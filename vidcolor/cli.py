@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidcolor import __version__
-from vidcolor.errors import OptionError, VidcolorError
+from vidcolor.errors import OptionError, OutputError, VidcolorError
 from vidcolor.jobs import Job, plan
 from vidcolor.options import BACKENDS, CODECS, ColorizeOptions
 from vidcolor.summary import Summary
@@ -103,6 +104,8 @@ def seconds(text: str) -> float:
         total = 0.0
         for part in text.split(":"):
             total = total * 60 + float(part)
+        if not math.isfinite(total):
+            raise ValueError
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or [HH:]MM:SS") from None
     return total
@@ -126,8 +129,7 @@ def run(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> int:
             for number, job in enumerate(jobs, 1):
                 terminal.begin(job, number, len(jobs))
                 try:
-                    if len(jobs) > 1:
-                        job.target.parent.mkdir(parents=True, exist_ok=True)
+                    make_folder(job)
                     done.append(colorizer.file(job.source, job.target, progress=terminal.progress))
                     terminal.done(done[-1])
                 except Exception as error:  # one bad file must not end the batch
@@ -143,6 +145,17 @@ def run(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> int:
         status = 130
     terminal.summary(done, failed)
     return status or (1 if failed else 0)
+
+
+def make_folder(job: Job) -> None:
+    """The folder of a target that the user did not name as a file."""
+    if job.makes_folder:
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{job.target.parent}: cannot be made, {error.strerror}; choose another folder"
+            ) from error
 
 
 def describe(job: Job, error: Exception) -> str:

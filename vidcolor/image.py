@@ -27,6 +27,11 @@ WRITES = dict(zip(STILL_TARGETS, ("JPEG", "JPEG", "PNG", "TIFF", "TIFF", "WEBP",
 DEEP = (".png", ".tif", ".tiff")  # hold 16 bits a sample
 ALPHA = (".png", ".tif", ".tiff", ".webp")
 ENCODING = Encoding(full_range=True, depth=16)  # stills are worked on as BT.709 full range in 16 bits
+DESCRIPTIVE = (
+    ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.Software,
+    ExifTags.Base.DateTime, ExifTags.Base.Artist, ExifTags.Base.Copyright,
+)  # fmt: skip
+MAX_EXIF = 65533  # bytes that a JPEG segment holds
 STRIP = 512  # rows merged at a time, so that memory stays small beside the picture
 
 
@@ -152,8 +157,8 @@ def read_still(path: Path) -> Still:
     if profile and image.mode != "CMYK":
         signal = neutral_curve(profile, image.mode)[signal]
     turn = orientation(exif)
-    exif.pop(ExifTags.Base.Orientation, None)
-    return Still(upright(signal, turn), None if alpha is None else upright(alpha, turn), depth, exif.tobytes())
+    kept = described(exif).tobytes()
+    return Still(upright(signal, turn), None if alpha is None else upright(alpha, turn), depth, kept)
 
 
 def may_be_deep(image: Image.Image, path: Path) -> bool:
@@ -172,8 +177,17 @@ def split_shallow(image: Image.Image, profile: bytes | None) -> np.ndarray:
     """Pillow's picture as grey or RGB values in 0..65535."""
     if image.mode == "CMYK":
         image = cmyk_to_srgb(image, profile)
+    if image.mode in ("F", "I"):
+        return stretch(np.asarray(image, np.float64))
     grey = image.mode in ("1", "L", "LA", "La")
     return np.asarray(image.convert("L" if grey else "RGB"), np.float32) * 257.0
+
+
+def stretch(values: np.ndarray) -> np.ndarray:
+    """Float or 32-bit samples, whose white is not told, to 0..65535: white is 1, 255, 65535 or the greatest value."""
+    top = float(values.max(initial=0.0))
+    white = next((w for w in (1.0, 255.0, 65535.0) if top <= w), top)
+    return (values.clip(0.0) * (65535.0 / white)).astype(np.float32)
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -221,6 +235,18 @@ def orientation(exif: Image.Exif) -> int:
     return value if value in range(1, 9) else 1
 
 
+def described(exif: Image.Exif) -> Image.Exif:
+    """The tags that tell of the picture, without those of the file it lay in (for TIFF they are all one)."""
+    kept = Image.Exif()
+    for tag in DESCRIPTIVE:
+        if tag in exif:
+            kept[tag] = exif[tag]
+    for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if found := exif.get_ifd(part):
+            kept.get_ifd(part).update(found)
+    return kept
+
+
 def upright(plane: np.ndarray, turn: int) -> np.ndarray:
     """A plane turned as its EXIF orientation says."""
     if turn in (5, 6, 7, 8):
@@ -259,6 +285,8 @@ def encode_shallow(rgb: np.ndarray, suffix: str, exif: bytes) -> bytes:
     out = io.BytesIO()
     extra: dict = {"quality": 95, "subsampling": 0} if WRITES[suffix] == "JPEG" else {}
     if WRITES[suffix] != "BMP":
-        extra |= {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), "exif": exif}
+        extra |= {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}
+        if len(exif) <= MAX_EXIF:
+            extra["exif"] = exif
     Image.fromarray(rgb).save(out, WRITES[suffix], **extra)
     return out.getvalue()

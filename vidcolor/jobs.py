@@ -19,6 +19,7 @@ STILL_TARGETS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
 class Job:
     source: str  # a path, or a URL
     target: Path
+    makes_folder: bool = False  # the target's folder is ours to make
 
 
 def plan(sources: list[str], output: str | None, codec: str | None = None) -> list[Job]:
@@ -42,9 +43,9 @@ def plan(sources: list[str], output: str | None, codec: str | None = None) -> li
             found = media_below(folder)
             if not found:
                 raise OptionError(f"{source}: holds no film or still; give another folder")
-            jobs += [Job(str(f), target_for(f, output, folder, codec)) for f in found]
+            jobs += [Job(str(f), target_for(f, output, folder, codec), output is not None) for f in found]
         else:
-            jobs.append(Job(source, target_for(folder, output, folder.parent, codec)))
+            jobs.append(Job(source, target_for(folder, output, folder.parent, codec), output is not None))
     check_distinct(jobs)
     return jobs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class ColorizeOptions:
 
     backend: str = "auto"  # which engine runs the network: auto, openvino or pytorch
     model: Path | None = None  # an ONNX model file instead of the shipped one
-    size: int = 256  # short side of the picture the network sees, in pixels
+    size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
     smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
     batch: int = 8  # frames the network sees at once
@@ -50,7 +51,7 @@ class ColorizeOptions:
         check_range("smoothing", self.smoothing, 0.0, 1.0)
         check_range("batch", self.batch, 1, 256)
         check_range("start", self.start or 0.0, 0.0, float("inf"))
-        if self.end is not None and self.end <= (self.start or 0.0):
+        if self.end is not None and not (self.start or 0.0) < self.end < math.inf:
             raise OptionError(f"end {self.end:g} s is not after start {self.start or 0.0:g} s; give a later end")
 
 
@@ -60,5 +61,5 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
+    if not low <= value <= high or math.isinf(value):
         raise OptionError(f"{name} {value:g} is out of range; give a number from {low:g} to {high:g}")

@@ -55,7 +55,7 @@ class Clock:
 
 
 class Link:
-    """A bounded queue between two threads that all threads leave when one of them has failed."""
+    """A bounded queue between two threads that all threads leave when one of them has failed, or the user wants to."""
 
     END = object()
 
@@ -63,10 +63,13 @@ class Link:
         self.queue: queue.Queue = queue.Queue(size)
         self.stop = stop
 
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled("stopped")
+
     def put(self, item: object) -> None:
         while True:
-            if self.stop.is_set():
-                raise Cancelled("stopped")
+            self.check()
             try:
                 return self.queue.put(item, timeout=0.1)
             except queue.Full:
@@ -74,8 +77,7 @@ class Link:
 
     def __iter__(self) -> Iterator:
         while True:
-            if self.stop.is_set():
-                raise Cancelled("stopped")
+            self.check()
             try:
                 item = self.queue.get(timeout=0.1)
             except queue.Empty:
@@ -111,10 +113,10 @@ def colorize_film(
         muxer = Muxer(target, reader, settings, codec=codec)
         try:
             run_threads(reader, backend, muxer, settings, options, summary, progress, cancel)
+            muxer.finish()
         except BaseException:
             muxer.abandon()
             raise
-        muxer.finish()
         summary.warnings += muxer.warnings
         summary.damaged = reader.damaged
         if reader.resized:
@@ -163,9 +165,9 @@ def run_threads(
             target=guarded, args=(write_frames, coloured, muxer, settings, options, clocks[2]), name="writer"
         ),
     ]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         color_frames(decoded, coloured, backend, small_size, options, summary, clocks[1], report)
     except Cancelled as error:
         if str(error) != "stopped":
@@ -175,13 +177,23 @@ def run_threads(
     finally:
         if errors:
             stop.set()
-        for thread in threads:
-            thread.join()
+        join(threads, stop, errors)
     if errors:
         raise errors[0]
     summary.busy = {k: v for c in clocks for k, v in c.busy.items()}
     if progress is not None:
         progress(summary, summary.frames)
+
+
+def join(threads: list[threading.Thread], stop: threading.Event, errors: list[BaseException]) -> None:
+    """Wait for every thread that runs; a Ctrl-C meanwhile stops them and is kept as an error."""
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except BaseException as error:
+                errors.insert(0, error)
+                stop.set()
 
 
 def queue_size(info: VideoInfo) -> int:
@@ -267,7 +279,9 @@ def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: Co
             frame = clock.time("merge", merge, item, settings, options.compare)
             packets = clock.time("encode", list, encoder.encode(frame))
             clock.time("mux", muxer.mux_video, packets)
-    muxer.mux_video(clock.time("encode", list, encoder.finish()))
+    for packet in encoder.finish():
+        items.check()
+        muxer.mux_video([packet])
 
 
 def merge(item: Coloured, settings: VideoSettings, compare: bool) -> av.VideoFrame:

@@ -10,7 +10,8 @@ import numpy as np
 from vidcolor.color import Encoding, luma_to_lightness
 
 MULTIPLE = 32  # sides of what the network is given
-SPARE = 0.03  # share of its size that a picture gives up for less padding
+LONGEST = 8  # times the short side that the long one may have
+SPARE = 0.04  # share of its size that a picture gives up for less padding
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class SmallSize:
         """
         shown = width * aspect
         scale = short / min(shown, height)
+        scale = min(scale, LONGEST * short / max(shown, height))
         long = max(shown, height) * scale
         if long > MULTIPLE and (long % MULTIPLE) / long < SPARE:
             scale *= (long - long % MULTIPLE) / long

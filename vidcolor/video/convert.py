@@ -44,6 +44,8 @@ def make_converter(stream: Stream, container: OutputContainer) -> Converter | No
     """A converter whose output `container` holds, or None where there is no sensible one."""
     name = container.format.name
     if isinstance(stream, AudioStream) and stream.codec_context is not None:
+        if not stream.codec_context.sample_rate or stream.codec_context.layout.nb_channels not in LAYOUTS:
+            return None  # declared, but without any sound
         return AudioConverter(stream, container, AUDIO[name])
     if stream.type == "subtitle" and stream.codec_context is not None and is_text(stream):
         return SubtitleConverter(stream, container, TEXT_SUBTITLES[name])
@@ -60,13 +62,13 @@ class AudioConverter:
     def __init__(self, stream: AudioStream, container: OutputContainer, codec: str) -> None:
         self.codec = codec
         self.source = stream
-        rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
+        rates = av.Codec(codec, "w").audio_rates or [stream.codec_context.sample_rate]
+        rate = min(rates, key=lambda r: (abs(r - stream.codec_context.sample_rate), -r))
         target = container.add_stream(codec, rate=rate)
         assert isinstance(target, AudioStream)
         self.target = target
         layout = stream.codec_context.layout
-        known = layout.name not in ("", f"{layout.nb_channels} channels")
-        self.target.codec_context.layout = layout if known else LAYOUTS[layout.nb_channels]
+        self.target.codec_context.layout = LAYOUTS[layout.nb_channels]
         self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
         self.target.disposition = stream.disposition
         ctx = self.target.codec_context

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from vidcolor.color import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS, ColorizeOptions
-from vidcolor.video.formats import STEPS, choose_format, copy_properties, layout, plane
+from vidcolor.video.formats import STEPS, choose_format, layout, plane
 from vidcolor.video.reader import FULL_RANGE, Reader, is_tagged, reason
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
@@ -34,6 +34,7 @@ class CodecOptions:
     fixed: tuple[tuple[str, str], ...] = ()  # options that are always set
 
 
+FIELD_OPTIONS = {"libx264": ("x264-params", "{}=1"), "libx265": ("x265-params", "interlace={}")}
 EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # take no chroma sample that lies half outside the picture
 OPTIONS = {
     "libx264": CodecOptions("crf", 18, "preset"),
@@ -58,7 +59,7 @@ class VideoSettings:
     time_base: Fraction
     rate: Fraction | None
     aspect: Fraction | None  # of a pixel
-    interlaced: bool
+    field_order: str | None  # "tff" or "bff" of an interlaced film
     primaries: int
     transfer: int
 
@@ -73,9 +74,13 @@ class VideoSettings:
         ctx.colorspace, ctx.color_primaries, ctx.color_trc = self.encoding.matrix, self.primaries, self.transfer
         ctx.thread_type = "AUTO"
         ctx.flags |= Flags.frame_duration
-        if self.interlaced:
+        options = dict(self.options)
+        if self.field_order:
             ctx.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        ctx.options = dict(self.options)
+            if name := FIELD_OPTIONS.get(self.encoder):
+                key, value = name
+                options[key] = ":".join(x for x in (options.get(key), value.format(self.field_order)) if x)
+        ctx.options = options
 
 
 def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> VideoSettings:
@@ -101,7 +106,7 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
         tags = PRIMARIES.get(encoding.matrix, tags)  # grey needed no tags, colour does: those a player assumes
     return VideoSettings(
         encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, aspect,
-        reader.interlaced, *tags,
+        reader.field_order, *tags,
     )  # fmt: skip
 
 
@@ -162,8 +167,10 @@ def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFram
     if source.format.name == settings.pix_fmt and source.width == settings.width:
         source.make_writable()
         return source
-    target = av.VideoFrame(settings.width, settings.height, settings.pix_fmt)
-    copy_properties(source, target)
+    target = source.reformat(
+        settings.width, settings.height, settings.pix_fmt
+    )  # for all that a frame has beside planes
+    target.make_writable()
     target.color_range = FULL_RANGE if settings.encoding.full_range else LIMITED_RANGE
     luma = convert_depth(plane(source, 0), source_encoding(source, settings), settings.encoding)
     out = plane(target, 0)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from av import VideoFormat, VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 
 from vidcolor.errors import OptionError
 
@@ -110,6 +111,8 @@ def to_native(frame: VideoFrame) -> VideoFrame:
         plane(out, 0)[:] = rows[:, : 2 * frame.width : 2]
         copy_properties(frame, out)
         return out
+    if layout(name).rgb:  # "pc" RGB must not become full-range Y'CbCr unseen
+        return frame.reformat(format=native, dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU601)
     return frame.reformat(format=native)
 
 

@@ -66,11 +66,13 @@ class Muxer:
             raise OutputError(f"{target}: cannot be written, {reason(error)}; choose another folder") from error
         try:
             self.video = self.add_video(reader, settings, codec)
-            self.warn_of_losses(reader.info.pix_fmt, settings.pix_fmt, codec)
+            self.warn_of_losses(reader.info.pix_fmt, settings, codec)
             for stream in reader.others:
-                self.add_other(stream, name)
+                self.add_other(reader, stream, name)
             self.copy_tags(reader)
             self.start(codec)
+            for index, data in reader.covers.items():
+                self.mux_cover(index, data)
         except BaseException:
             self.abandon()
             raise
@@ -90,14 +92,19 @@ class Muxer:
             stream.set_display_matrix(reader.display_matrix)
         return stream
 
-    def warn_of_losses(self, source: str, target: str, codec: str) -> None:
+    def warn_of_losses(self, source: str, settings: VideoSettings, codec: str) -> None:
+        target, name = settings.pix_fmt, self.container.format.name
         before, after = layout(source), layout(target)
+        if settings.aspect not in (None, 1) and name in ("matroska", "webm") and codec not in ("x264", "x265"):
+            self.warnings.append(
+                f"pixel aspect {settings.aspect} dropped: {codec} cannot hold it in {self.target.suffix}"
+            )
         if after.depth < before.depth:
             self.warnings.append(f"luma reduced from {before.depth} to {after.depth} bits: {codec} cannot hold more")
         if before.alpha and not after.alpha:
             self.warnings.append(f"transparency dropped: {codec} cannot hold it in {target}")
 
-    def add_other(self, stream: Stream, name: str) -> None:
+    def add_other(self, reader: Reader, stream: Stream, name: str) -> None:
         if isinstance(stream, AttachmentStream):
             file = stream.metadata.get("filename", "attachment")
             if name == "matroska":
@@ -108,6 +115,9 @@ class Muxer:
             return
         label = f"{stream.type} stream {stream.index} ({codec_name(stream)})"
         if makes_anew(stream, name):
+            return
+        if stream.index in reader.covers and name == "matroska":
+            self.attach_cover(stream, reader.covers[stream.index])
             return
         if can_hold(name, stream):
             out = self.container.add_stream_from_template(stream, opaque=True)
@@ -120,6 +130,18 @@ class Muxer:
             self.warnings.append(f"{label} converted to {converter.codec}: {self.target.suffix} cannot hold it")
         else:
             self.warnings.append(f"{label} dropped: {self.target.suffix} cannot hold it")
+
+    def attach_cover(self, stream: Stream, data: bytes) -> None:
+        """Cover art in Matroska is an attachment of a certain name."""
+        kind = {"mjpeg": "jpeg", "png": "png"}.get(codec_name(stream), codec_name(stream))
+        file = stream.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")
+        self.container.add_attachment(file, stream.metadata.get("mimetype", f"image/{kind}"), data)
+
+    def mux_cover(self, index: int, data: bytes) -> None:
+        if index in self.copied:
+            packet = Packet(data)
+            packet.pts, packet.dts, packet.stream = 0, 0, self.copied[index]
+            self.write(packet)
 
     def copy_tags(self, reader: Reader) -> None:
         self.container.metadata.update(kept_tags(reader.container.metadata))
@@ -181,11 +203,13 @@ class Muxer:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
+        self.partial.unlink(missing_ok=True)  # first, so that nothing stays if closing is interrupted
         try:
             self.container.close()
         except (OSError, ValueError):
             pass  # a trailer that cannot be written no longer matters
-        self.partial.unlink(missing_ok=True)
+        finally:
+            self.partial.unlink(missing_ok=True)
 
     def failure(self, error: OSError | ValueError) -> OutputError:
         if isinstance(error, OutputError):

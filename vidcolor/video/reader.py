@@ -21,7 +21,12 @@ from vidcolor.video.formats import layout, native_format, to_native
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
+BOTTOM_FIRST = (3, 4)  # AVFieldOrder: bottom field displayed first
+DISCONTINUOUS = ("mpegts", "mpeg", "mpegvideo")
+BACKWARD, FORWARD = 1, 60  # seconds that decoding time may fall back or leap without being taken for a new start
 MAX_FAILURES = 100  # times in a row that a damaged container is asked to go on
+NETWORK_TIMEOUT = 30.0  # seconds
+MAX_RATE = 1000  # frames a second that are believed
 MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
 
 
@@ -49,7 +54,8 @@ class Reader:
         info: the main picture.
         others: the streams whose packets come along.
         display_matrix: nine 16.16 fixed-point numbers that turn the picture for display, or None.
-        interlaced: whether the first frame is.
+        field_order: "tff" or "bff" where the first frame is interlaced, else None.
+        covers: attached pictures (cover art) by stream index.
         damaged: frames and packets so far that could not be decoded cleanly.
         resized: frames so far that came in another size and were scaled.
         retimed: frames so far that had no time stamp of their own, or one out of order.
@@ -71,6 +77,8 @@ class Reader:
             self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
             self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
             self.trims = start is not None or end is not None
+            self.covers: dict[int, bytes] = {}
+            self.timeline = Timeline(self.container.format.name)
             self.items = self.read()
             self.head = self.read_head()
         except BaseException:
@@ -78,7 +86,7 @@ class Reader:
             raise
         first = self.head[-1]
         assert isinstance(first, av.VideoFrame)
-        self.interlaced = first.interlaced_frame
+        self.field_order = self.read_field_order(first)
         self.display_matrix = display_matrix(first)
 
     def close(self) -> None:
@@ -106,10 +114,20 @@ class Reader:
             raise InputError(f"{self.path}: no frame lies between start and end; choose them within the film")
         raise InputError(f"{self.path}: not one frame can be decoded; it is damaged or in an unknown codec")
 
+    def read_field_order(self, frame: av.VideoFrame) -> str | None:
+        if not frame.interlaced_frame:
+            return None
+        return "bff" if self.stream.codec_context.field_order in BOTTOM_FIRST else "tff"
+
     def read(self) -> Iterator[av.VideoFrame | Packet]:
-        if self.shift:
+        if self.shift and self.stream.start_time is not None:  # else there are no time stamps to seek by
             self.seek()
         for packet in self.demux():
+            if packet.stream.disposition & Disposition.attached_pic:
+                if packet.size:
+                    self.covers[packet.stream.index] = bytes(packet)
+                continue
+            self.timeline.mend(packet)
             if packet.stream.index != self.stream.index:
                 if packet.dts is not None and (kept := self.trim_packet(packet)):
                     yield kept
@@ -120,6 +138,7 @@ class Reader:
                 if trimmed := self.trim_frame(frame):
                     yield trimmed
             if self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN:
+                yield from filter(None, map(self.trim_frame, self.decode(None)))  # what the decoder still holds
                 return
 
     def demux(self) -> Iterator[Packet]:
@@ -144,7 +163,7 @@ class Reader:
         except av.FFmpegError:
             pass  # not seekable: frames before the start are decoded and dropped
 
-    def decode(self, packet: Packet) -> Iterator[av.VideoFrame]:
+    def decode(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
         try:
             frames = self.stream.decode(packet)
         except av.error.InvalidDataError:
@@ -158,7 +177,7 @@ class Reader:
             self.damaged += frame.is_corrupt
             if (frame.width, frame.height) != (self.info.width, self.info.height):
                 self.resized += 1
-                frame = frame.reformat(self.info.width, self.info.height, self.info.pix_fmt)
+                frame = to_native(frame).reformat(self.info.width, self.info.height, self.info.pix_fmt)
             self.mend_time(frame)
             native = to_native(frame)
             yield native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
@@ -196,6 +215,32 @@ class Reader:
         return packet
 
 
+class Timeline:
+    """One running timeline for containers whose time stamps may start anew, as in spliced or concatenated recordings.
+
+    Where decoding time falls back, or leaps by more than a minute, the rest of the film is moved to follow on.
+    """
+
+    def __init__(self, container: str) -> None:
+        self.active = container in DISCONTINUOUS
+        self.offset = Fraction(0)  # seconds
+        self.expected: dict[int, Fraction] = {}  # by stream: where its next packet should begin
+
+    def mend(self, packet: Packet) -> None:
+        if not self.active or packet.dts is None or packet.stream.type not in ("video", "audio"):
+            return
+        base, index = packet.time_base, packet.stream.index
+        time = packet.dts * base + self.offset
+        expected = self.expected.get(index, time)
+        if not expected - BACKWARD <= time <= expected + FORWARD:
+            self.offset += expected - time
+            time = expected
+        ticks = round(self.offset / base)
+        packet.dts += ticks
+        packet.pts = packet.pts + ticks if packet.pts is not None else None
+        self.expected[index] = time + (packet.duration or 0) * base
+
+
 def open_input(path: str) -> InputContainer:
     """Open a film, or say in one line why not."""
     local = Path(path)
@@ -207,7 +252,8 @@ def open_input(path: str) -> InputContainer:
         if local.stat().st_size == 0:
             raise InputError(f"{path}: is empty; copy it again from its source")
     try:
-        return av.open(path, "r", metadata_errors="replace")
+        timeout = NETWORK_TIMEOUT if "://" in path else None
+        return av.open(path, "r", metadata_errors="replace", timeout=timeout)
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it; change its rights") from error
     except av.error.InvalidDataError as error:
@@ -238,6 +284,8 @@ def describe(container: InputContainer, stream: VideoStream, path: str) -> Video
         raise InputError(f"{path}: its picture cannot be decoded (no size or format found); it may be damaged")
     native = native_format(ctx.pix_fmt)
     rate = stream.average_rate or stream.guessed_rate
+    if rate is not None and rate > MAX_RATE:  # a time base that was taken for a rate
+        rate = stream.guessed_rate
     frames = stream.frames
     if not frames and container.duration and rate:
         frames = round(container.duration / av.time_base * rate)
