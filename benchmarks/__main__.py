@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     speed = commands.add_parser("throughput", help="colouring / plain transcode")
     speed.add_argument("--sizes", nargs="+", choices=SIZES, default=["1080p"])
     speed.add_argument("--presets", nargs="+", default=["medium", "veryfast"])
-    speed.add_argument("--seconds", type=float, default=10)
+    speed.add_argument("--seconds", type=float, default=30)
     speed.add_argument("--runs", type=int, default=3)
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")

@@ -32,7 +32,7 @@ class ColorizeOptions:
     size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
     smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
-    batch: int = 8  # frames the network sees at once
+    batch: int = 4  # frames the network sees at once
     codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
     crf: float | None = None  # quality on the codec's own scale; None: the codec's default
     preset: str | None = None  # speed on the codec's own scale; None: the codec's default
