@@ -82,7 +82,16 @@ def test_quiet_is_quiet_and_a_second_run_needs_y(tmp_path, short_film):
 
 @pytest.mark.parametrize(
     "args",
-    [(), ("--strength", "9"), ("--codec", "cinepak"), ("--start", "soon"), ("--start", "5", "--end", "2"), ("--nope",)],
+    [
+        (),
+        ("--strength", "9"),
+        ("--codec", "cinepak"),
+        ("--start", "soon"),
+        ("--end", "inf"),
+        ("--end", "nan"),
+        ("--start", "5", "--end", "2"),
+        ("--nope",),
+    ],
 )
 def test_wrong_usage_exits_2(args):
     done = vidcolor("film.mp4", *args) if args else vidcolor()
@@ -126,6 +135,12 @@ def test_info_names_versions_backends_and_model():
     assert facts["model"]["metrics"]["psnr"] > 23
     text = vidcolor("info").stdout
     assert "model licence" in text
+
+
+def test_an_output_folder_is_made_for_a_single_file_too(tmp_path, short_film):
+    done = vidcolor(short_film, "-o", f"{tmp_path}/new/deep/", "-q", "--size", 64)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "new" / "deep" / short_film.name).exists()
 
 
 def test_plan(tmp_path):

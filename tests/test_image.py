@@ -172,6 +172,26 @@ def test_compare_and_strength(colorizer, photo, tmp_path):
     assert np.ptp(np.asarray(Image.open(tmp_path / "out.png")).astype(int), axis=2).max() <= 1
 
 
+def test_tiff_to_tiff_and_jpeg_can_be_opened(colorizer, photo, tmp_path):
+    """A TIFF's tags describe the file it was; the new file has its own."""
+    grey = Image.fromarray(photo)
+    grey.save(tmp_path / "in.tif", description="reel two", compression="tiff_lzw")
+    for suffix in (".tif", ".jpg"):
+        colorizer.file(tmp_path / "in.tif", tmp_path / f"out{suffix}")
+        out = Image.open(tmp_path / f"out{suffix}")
+        assert (out.mode, out.size) == ("RGB", (640, 480))
+        assert np.ptp(np.asarray(out).astype(int), axis=2).mean() > 2
+        assert out.getexif()[0x010E] == "reel two"
+
+
+def test_float_and_32_bit_samples(tmp_path, photo):
+    for name, values in {"f.tif": photo.astype(np.float32) / 255, "i.tif": photo.astype(np.int32) * 200}.items():
+        Image.fromarray(values).save(tmp_path / name)
+        signal = read_still(tmp_path / name).signal
+        assert np.corrcoef(signal.ravel(), photo.ravel())[0, 1] > 0.999
+        assert signal.max() > 40000
+
+
 def test_bad_stills(colorizer, photo, tmp_path):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "noise.png").write_bytes(b"no picture")

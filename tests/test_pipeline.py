@@ -2,7 +2,10 @@
 
 import dataclasses
 import itertools
+import os
+import signal
 import threading
+import time
 from fractions import Fraction
 
 import av
@@ -249,6 +252,24 @@ def test_a_failure_in_the_middle_reaches_the_caller_and_leaves_nothing(colorizer
         colorize_film(grey(SAMPLE), tmp_path / "out.mp4", FailingBackend(), colorizer.options)
     assert list(tmp_path.iterdir()) == []
     assert {t.name for t in threading.enumerate()} & {"read_frames", "write_frames"} == set()
+
+
+def test_ctrl_c_while_the_encoder_drains(colorizer, short_film, tmp_path, monkeypatch):
+    """The main thread only waits by then; the writer must be stopped and joined before the file is closed."""
+    from vidcolor.video.encoder import Encoder
+
+    finish = Encoder.finish
+
+    def slow(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        yield from finish(self)
+
+    monkeypatch.setattr(Encoder, "finish", slow)
+    with pytest.raises(KeyboardInterrupt):
+        color(colorizer, short_film, tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == []
+    assert not [t for t in threading.enumerate() if t.name in ("read_frames", "write_frames")]
 
 
 def test_cancel_leaves_nothing(colorizer, grey, tmp_path):

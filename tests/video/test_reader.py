@@ -1,15 +1,21 @@
 """Bad input: one line with the file, the fault and the remedy; what can be saved is saved."""
 
+import dataclasses
+import io
+import itertools
 import os
 import shutil
 import wave
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from tests.conftest import ODD, SAMPLE
-from tests.films import read
+from tests.films import luma_of, read
 from vidcolor.color import Encoding
 from vidcolor.errors import InputError
 from vidcolor.pipeline import colorize_film
@@ -147,3 +153,117 @@ def test_what_the_reader_tells_of_a_film():
 def test_encoding_of_odd_files(name, encoding):
     with Reader(next(p for p in ODD if p.name == name)) as reader:
         assert reader.info.encoding == encoding
+
+
+def splice(folder, suffix):
+    """The same two seconds twice, one file after the other, as recordings are joined with `cat`."""
+    part = folder / f"part{suffix}"
+    with av.open(str(SAMPLE)) as inp, av.open(str(part), "w") as out:
+        video, sound = inp.streams.video[0], inp.streams.audio[0]
+        picture = out.add_stream("mpeg2video", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 640, 480, "yuv420p"
+        audio = out.add_stream("mp2", rate=44100)
+        last = -1
+        for frame in inp.decode(video, sound):
+            if frame.time >= 2:
+                continue
+            if isinstance(frame, av.VideoFrame):
+                frame.pict_type, frame.pts, frame.time_base = 0, round(frame.time * 25), Fraction(1, 25)
+                if frame.pts > last:  # 30 pictures a second become 25
+                    last = frame.pts
+                    out.mux(picture.encode(frame))
+            else:
+                frame.pts = None
+                out.mux(audio.encode(frame))
+        out.mux(picture.encode(None))
+        out.mux(audio.encode(None))
+    whole = folder / f"whole{suffix}"
+    whole.write_bytes(part.read_bytes() * 2)
+    return part, whole
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_joined_recordings_play_one_after_the_other(colorizer, tmp_path, suffix):
+    part, whole = splice(tmp_path, suffix)
+    summary = colorize_film(whole, tmp_path / "out.mp4", colorizer.backend, colorizer.options)
+    times, once = read(tmp_path / "out.mp4").times, len(read(part).frames)
+    assert summary.frames == len(times) >= 2 * once - 2
+    steps = [float(b - a) for a, b in itertools.pairwise(times)]
+    assert min(steps) > 0.01
+    assert max(steps) < 0.3
+    assert 3.5 < float(times[-1] - times[0]) < 4.5
+
+
+def test_cover_art_goes_along(colorizer, tmp_path):
+    cover = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(cover, "JPEG")
+    source = tmp_path / "covered.mp4"
+    with av.open(str(SAMPLE)) as inp, av.open(str(source), "w") as out:
+        film = out.add_stream_from_template(inp.streams.video[0], opaque=True)
+        art = out.add_stream("mjpeg", rate=1)
+        art.width, art.height, art.pix_fmt = 64, 64, "yuvj420p"
+        art.disposition = Disposition.attached_pic
+        out.start_encoding()
+        packet = av.Packet(cover.getvalue())
+        packet.pts, packet.dts, packet.stream = 0, 0, art
+        out.mux(packet)
+        for packet in inp.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = film
+                out.mux(packet)
+    options = dataclasses.replace(colorizer.options, end=0.5)
+    for suffix in (".mp4", ".mkv"):
+        target = tmp_path / f"out{suffix}"
+        assert colorize_film(source, target, colorizer.backend, options).warnings == []
+        with av.open(str(target)) as container:
+            assert container.streams.video[0].codec_context.name == "h264"
+            arts = [s for s in container.streams if s.disposition & Disposition.attached_pic]
+            assert len(arts) == 1
+            packet = next(p for p in container.demux(arts[0]) if p.size)
+            assert bytes(packet) == cover.getvalue()
+
+
+def test_end_flushes_the_decoder(tmp_path):
+    """With many decoder threads the last frames are still inside when the end is reached."""
+    source = tmp_path / "slow.mp4"
+    with av.open(str(SAMPLE)) as inp, av.open(str(source), "w") as out:
+        stream = out.add_stream("libx264", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for i, frame in zip(range(40), inp.decode(video=0), strict=False):
+            frame.pts, frame.time_base, frame.pict_type = i, Fraction(1), 0
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with Reader(source, end=10.0) as reader:
+        assert len(list(reader)) == 10
+
+
+def test_bottom_field_first_stays_so(colorizer, tmp_path):
+    source = tmp_path / "pal.mp4"
+    with av.open(str(SAMPLE)) as inp, av.open(str(source), "w") as out:
+        options = {"x264-params": "bff=1", "flags": "+ildct+ilme"}
+        stream = out.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for i, frame in zip(range(12), inp.decode(video=0), strict=False):
+            frame.pts, frame.time_base, frame.pict_type = i, Fraction(1, 25), 0
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with Reader(source) as reader:
+        assert reader.field_order == "bff"
+    colorize_film(source, tmp_path / "out.mp4", colorizer.backend, colorizer.options)
+    with Reader(tmp_path / "out.mp4") as reader:
+        assert reader.field_order == "bff"
+
+
+def test_full_range_rgb_keeps_its_white(tmp_path):
+    source = tmp_path / "rgb.mov"
+    with av.open(str(source), "w") as out:
+        stream = out.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255, np.uint8), format="rgb24")
+        frame.color_range = 2
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with Reader(source) as reader:
+        assert not reader.info.encoding.full_range
+        frame = next(f for f in reader if isinstance(f, av.VideoFrame))
+        assert luma_of(frame).min() == luma_of(frame).max() == 235

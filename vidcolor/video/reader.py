@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -77,6 +78,10 @@ class Reader:
             self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
             self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
             self.trims = start is not None or end is not None
+            if self.trims and self.info.frames and self.info.rate:
+                length = min(Fraction(self.info.frames) / self.info.rate, self.stop - origin if self.stop else math.inf)
+                kept = max(0, round((length - Fraction(start or 0)) * self.info.rate))
+                self.info = replace(self.info, frames=kept)
             self.covers: dict[int, bytes] = {}
             self.timeline = Timeline(self.container.format.name)
             self.items = self.read()
