@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from vidcolor.jobs import Job
 from vidcolor.summary import Summary
 
+LABEL = 24  # characters of a file's name beside the bar
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
 
@@ -25,8 +26,8 @@ class Terminal:
         self.as_json = as_json
         self.live = self.console.is_terminal and not self.quiet
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(), TextColumn("{task.fields[slowest]}"), console=self.console, transient=True,
+            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True), TextColumn("{task.fields[slowest]}"), console=self.console, transient=True,
         )  # fmt: skip
         self.task: TaskID | None = None
         self.label = ""
@@ -45,7 +46,8 @@ class Terminal:
         self.label = f"[{number}/{count}] {job.source}" if count > 1 else job.source
         self.began = self.spoke = time.monotonic()
         if self.live:
-            self.task = self.bar.add_task(escape(self.label), total=None, rate="", slowest="")
+            name = self.label if len(self.label) <= LABEL else "…" + self.label[1 - LABEL :]
+            self.task = self.bar.add_task(escape(name), total=None, rate="", slowest="")
 
     def progress(self, summary: Summary, total: int) -> None:
         """Called by the pipeline after each batch."""
