@@ -26,9 +26,15 @@ class Terminal:
         self.as_json = as_json
         self.live = self.console.is_terminal and not self.quiet
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True), TextColumn("{task.fields[slowest]}"), console=self.console, transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[slowest]}"),
+            console=self.console,
+            transient=True,
+        )
         self.task: TaskID | None = None
         self.label = ""
         self.began = self.spoke = 0.0
