@@ -213,3 +213,27 @@ def test_export_round_trip(photos, tmp_path):
     for name in ("openvino", "pytorch"):
         backend, _ = make_backend(name, model)
         assert np.abs(backend.predict(lightness) - expected).mean() < 0.3
+
+
+def test_the_unet_trains_and_exports_too(photos, tmp_path):
+    from training.__main__ import load_run
+    from training.export import export_onnx
+    from vidcolor.backends import make_backend
+    from vidcolor.model import GeneratorConfig
+    from vidcolor.weights import open_model
+
+    config = GeneratorConfig(architecture="unet", channels=(8, 16, 16, 16, 16), dropout=0.1)
+    preset = dataclasses.replace(TINY, generator=config, stages=(Stage(1.0, 64, "all"),), steps=3)
+    assert train(preset, photos, photos[:2], tmp_path)
+    generator, step = load_run(tmp_path)
+    assert step == 3
+    export_onnx(generator, tmp_path / "m.onnx", {})
+    model = open_model(tmp_path / "m.onnx")
+    assert model.stride == 1
+    lightness = np.random.default_rng(0).uniform(0, 100, (1, 1, 64, 96)).astype(np.float32)
+    with torch.no_grad():
+        expected = generator(torch.from_numpy(lightness)).numpy()
+    for name in ("openvino", "pytorch"):
+        ab = make_backend(name, model)[0].predict(lightness)
+        assert ab.shape == (1, 2, 64, 96)
+        assert np.abs(ab - expected).mean() < 0.3
