@@ -23,8 +23,8 @@ from vidcolor.shots import CutDetector
 from vidcolor.smoothing import Smoother, make_smoother
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
-from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, video_settings
-from vidcolor.video.formats import layout, plane
+from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_encoding, video_settings
+from vidcolor.video.formats import plane
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader, VideoInfo
 
@@ -287,9 +287,8 @@ def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: Co
 def merge(item: Coloured, settings: VideoSettings, compare: bool) -> av.VideoFrame:
     """The output frame: the source's luma, and chroma made from the a*b* grid."""
     encoding = settings.encoding
-    source_depth = layout(item.frame.format.name).depth
-    source_encoding = type(encoding)(encoding.matrix, encoding.full_range, source_depth)
-    signal = (item.small.luma - np.float32(source_encoding.luma_offset)) * np.float32(1 / source_encoding.luma_scale)
+    source = source_encoding(item.frame, settings)
+    signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
     slope, offset = chroma_coefficients(signal, item.small.lightness, item.ab, encoding)
     frame = output_frame(item.frame, settings)
     cb, cr = plane(frame, 1), plane(frame, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -98,7 +98,7 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
         if not available:
             raise OptionError(f"{width}x{info.height} is an odd size, which {codec} cannot hold; use vp9 or ffv1")
     pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
-    encoding = Encoding(info.encoding.matrix, info.encoding.full_range, layout(pix_fmt).depth)
+    encoding = replace(info.encoding, depth=layout(pix_fmt).depth)
     settings = encoder_options(codec, encoder, options)
     aspect = reader.stream.sample_aspect_ratio
     tags = ctx.color_primaries, ctx.color_trc
@@ -183,8 +183,8 @@ def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFram
 
 
 def source_encoding(source: av.VideoFrame, settings: VideoSettings) -> Encoding:
-    enc = settings.encoding
-    return Encoding(enc.matrix, enc.full_range, layout(source.format.name).depth)
+    """How the samples of a source frame are to be read: as the target's, but for their depth."""
+    return replace(settings.encoding, depth=layout(source.format.name).depth)
 
 
 def convert_depth(luma: np.ndarray, source: Encoding, target: Encoding) -> np.ndarray:
