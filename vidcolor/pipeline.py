@@ -28,6 +28,7 @@ from vidcolor.video.formats import plane
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader, VideoInfo
 
+SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
 QUEUE_BYTES = 64e6  # of frames between two threads; with the batch it bounds the memory of any film
 
 
@@ -121,6 +122,11 @@ def colorize_film(
         summary.damaged = reader.damaged
         if reader.resized:
             summary.warnings.append(f"{reader.resized} frames came in another size and were scaled")
+        promised = 0 if reader.trims else reader.stream.frames
+        if promised - summary.frames > max(2, promised * SHORTFALL):
+            summary.warnings.append(
+                f"the file promises {promised} frames, {summary.frames} could be read: is it whole?"
+            )
         if reader.retimed:
             summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
     summary.seconds = time.perf_counter() - began

@@ -267,3 +267,13 @@ def test_full_range_rgb_keeps_its_white(tmp_path):
         assert not reader.info.encoding.full_range
         frame = next(f for f in reader if isinstance(f, av.VideoFrame))
         assert luma_of(frame).min() == luma_of(frame).max() == 235
+
+
+def test_a_film_cut_off_after_its_index_is_coloured_and_told(colorizer, tmp_path):
+    data = SAMPLE.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    summary = colorize_film(tmp_path / "cut.mp4", tmp_path / "out.mp4", colorizer.backend, colorizer.options)
+    assert 60 < summary.frames < 180
+    assert len(read(tmp_path / "out.mp4").frames) == summary.frames
+    assert any("promises 185 frames" in w for w in summary.warnings)
