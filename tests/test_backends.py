@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import SAMPLE
+from vidcolor import options
 from vidcolor.backends import BACKENDS, choose, make_backend, missing
 from vidcolor.color import Encoding
 from vidcolor.errors import BackendError, OptionError
@@ -73,6 +74,10 @@ def test_a_batch_gives_what_single_frames_give(backend, picture):
     together = made.predict(np.concatenate((picture, other)))
     alone = np.concatenate((made.predict(picture), made.predict(other)))
     assert np.abs(together - alone).mean() < TOLERANCE[precision][0]
+
+
+def test_the_command_line_offers_every_backend():
+    assert ("auto", *BACKENDS) == options.BACKENDS
 
 
 def test_auto_says_what_it_took_and_why():

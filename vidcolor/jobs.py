@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidcolor.errors import OptionError
+from vidcolor.target import CONTAINERS
 
 STILLS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".pgm", ".ppm", ".avif")
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".vob", ".wmv",
          ".flv", ".ogv", ".3gp", ".mxf", ".apng", ".gif", ".dv")  # fmt: skip
-FILM_TARGETS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+FILM_TARGETS = tuple(CONTAINERS)
 HOMES = {"ffv1": ".mkv", "prores": ".mov"}  # endings that always hold a codec, for targets that the user does not name
 STILL_TARGETS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
 

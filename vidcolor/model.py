@@ -218,7 +218,7 @@ class BinsGenerator(nn.Module):
         """Logits to a*b* by the prior-corrected annealed mean of Zhang et al. 2016.
 
         A softmax and a weighted mean in one: its numerators and its sum are three outputs of one 1x1 convolution,
-        which engines run a quarter faster than a softmax over channels.
+        so an engine need not transpose for a softmax over channels.
         """
         cfg = self.config
         z = (logits - (cfg.prior_correction * self.log_prior).view(1, -1, 1, 1)) * (1.0 / cfg.temperature)

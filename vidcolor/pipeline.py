@@ -155,7 +155,7 @@ def run_threads(
             pass  # another thread failed, and has said so
         except BaseException as error:
             errors.append(error)
-        stop.set() if errors else None
+            stop.set()
 
     def report() -> None:
         if cancel is not None and cancel.is_set():
@@ -165,15 +165,12 @@ def run_threads(
             progress(summary, reader.info.frames)
 
     small_size = small_size_of(reader, options)
-    threads = [
-        threading.Thread(target=guarded, args=(read_frames, reader, small_size, decoded, clocks[0]), name="reader"),
-        threading.Thread(
-            target=guarded, args=(write_frames, coloured, muxer, settings, options, clocks[2]), name="writer"
-        ),
-    ]
+    read = (read_frames, reader, small_size, decoded, clocks[0])
+    write = (write_frames, coloured, muxer, settings, options, clocks[2])
+    workers = [Worker(guarded, args) for args in (read, write)]
     try:
-        for thread in threads:
-            thread.start()
+        for worker in workers:
+            worker.start()
         color_frames(decoded, coloured, backend, small_size, options, summary, clocks[1], report)
     except Cancelled as error:
         if str(error) != "stopped":
@@ -183,7 +180,7 @@ def run_threads(
     finally:
         if errors:
             stop.set()
-        join(threads, stop, errors)
+        join(workers, stop, errors)
     if errors:
         raise errors[0]
     summary.busy = {k: v for c in clocks for k, v in c.busy.items()}
@@ -191,12 +188,30 @@ def run_threads(
         progress(summary, summary.frames)
 
 
-def join(threads: list[threading.Thread], stop: threading.Event, errors: list[BaseException]) -> None:
-    """Wait for every thread that runs; a Ctrl-C meanwhile stops them and is kept as an error."""
-    for thread in threads:
-        while thread.is_alive():
+class Worker(threading.Thread):
+    """A thread that says itself when its work is over.
+
+    `Thread.join` cannot be trusted for that: interrupted by Ctrl-C, CPython 3.11 takes a running thread for ended.
+    """
+
+    def __init__(self, work: Callable, args: tuple) -> None:
+        super().__init__(name=args[0].__name__)
+        self.work, self.args = work, args
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self.work(*self.args)
+        finally:
+            self.over.set()
+
+
+def join(workers: list[Worker], stop: threading.Event, errors: list[BaseException]) -> None:
+    """Wait for every worker that was started; a Ctrl-C meanwhile stops them and is kept as an error."""
+    for worker in workers:
+        while worker.ident is not None and not worker.over.is_set():
             try:
-                thread.join()
+                worker.over.wait(0.5)
             except BaseException as error:
                 errors.insert(0, error)
                 stop.set()
@@ -285,7 +300,8 @@ def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: Co
             frame = clock.time("merge", merge, item, settings, options.compare)
             packets = clock.time("encode", list, encoder.encode(frame))
             clock.time("mux", muxer.mux_video, packets)
-    for packet in encoder.finish():
+    held = encoder.finish()
+    while packet := clock.time("encode", next, held, None):
         items.check()
         muxer.mux_video([packet])
 

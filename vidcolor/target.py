@@ -7,6 +7,9 @@ from pathlib import Path
 
 from vidcolor.errors import OutputError
 
+# Endings of films that can be written -> FFmpeg's name of the container.
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
 
 def check_target(target: Path, *, overwrite: bool, source: str | None = None) -> None:
     """Refuse a target that must not or cannot be written, before any work is done.

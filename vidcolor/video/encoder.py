@@ -77,8 +77,8 @@ class VideoSettings:
         options = dict(self.options)
         if self.field_order:
             ctx.flags |= Flags.interlaced_dct | Flags.interlaced_me
-            if name := FIELD_OPTIONS.get(self.encoder):
-                key, value = name
+            if field := FIELD_OPTIONS.get(self.encoder):
+                key, value = field
                 options[key] = ":".join(x for x in (options.get(key), value.format(self.field_order)) if x)
         ctx.options = options
 
@@ -167,9 +167,8 @@ def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFram
     if source.format.name == settings.pix_fmt and source.width == settings.width:
         source.make_writable()
         return source
-    target = source.reformat(
-        settings.width, settings.height, settings.pix_fmt
-    )  # for all that a frame has beside planes
+    # reformat, because only it carries along all that a frame has beside its planes, such as the field order
+    target = source.reformat(settings.width, settings.height, settings.pix_fmt)
     target.make_writable()
     target.color_range = FULL_RANGE if settings.encoding.full_range else LIMITED_RANGE
     luma = convert_depth(plane(source, 0), source_encoding(source, settings), settings.encoding)

@@ -79,7 +79,9 @@ class Reader:
             self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
             self.trims = start is not None or end is not None
             if self.trims and self.info.frames and self.info.rate:
-                length = min(Fraction(self.info.frames) / self.info.rate, self.stop - origin if self.stop else math.inf)
+                length = min(
+                    Fraction(self.info.frames) / self.info.rate, math.inf if self.stop is None else self.stop - origin
+                )
                 kept = max(0, round((length - Fraction(start or 0)) * self.info.rate))
                 self.info = replace(self.info, frames=kept)
             self.covers: dict[int, bytes] = {}
