@@ -1,4 +1,4 @@
-"""`python -m training`: train, evaluate, export."""
+"""`python -m training`: gather, train, evaluate, export."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from training.data import load_photos
 from training.decoding import choose, sweep
 from training.evaluate import baselines, evaluate
 from training.export import export_onnx
+from training.gather import gather
 from training.loop import train
 from training.presets import PRESETS
 from training.sheet import contact_sheet
@@ -56,6 +57,16 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--limit", type=int, help="use only so many photographs")
     run.set_defaults(run=run_train)
 
+    more = commands.add_parser("gather", help="pack folders of pictures into a shard, without grey ones and duplicates")
+    more.add_argument("--source", type=labelled, nargs="+", required=True, metavar="LABEL=FOLDER")
+    more.add_argument(
+        "--training", type=Path, nargs="*", default=[], help="tar shards that the new one must not repeat"
+    )
+    more.add_argument("--val", type=Path, nargs="*", default=[], help="tar shards to stay well away from")
+    more.add_argument("--cap", type=int, default=2000, help="most photographs from one source (default: %(default)s)")
+    more.add_argument("--out", type=Path, required=True, help="tar file to write")
+    more.set_defaults(run=run_gather)
+
     test = commands.add_parser("evaluate", help="score a model file, beside grey and the truth")
     test.add_argument("--model", type=Path, help="ONNX file; default: the shipped one")
     test.add_argument("--backend", default="auto")
@@ -70,6 +81,21 @@ def make_parser() -> argparse.ArgumentParser:
     out.add_argument("--out", type=Path, required=True, help="ONNX file; MODEL_CARD.md and results go beside it")
     out.set_defaults(run=run_export)
     return parser
+
+
+def labelled(text: str) -> tuple[str, Path]:
+    label, _, folder = text.partition("=")
+    if not (label.isalnum() and folder and Path(folder).is_dir()):
+        raise argparse.ArgumentTypeError(
+            f"{text}: not LABEL=FOLDER with letters and digits before a folder that is there"
+        )
+    return label, Path(folder)
+
+
+def run_gather(args: argparse.Namespace) -> int:
+    found = gather(dict(args.source), args.out, training=args.training, evaluation=args.val, cap=args.cap)
+    print(json.dumps(dict(found.most_common()), indent=2))
+    return 0
 
 
 def run_train(args: argparse.Namespace) -> int:
