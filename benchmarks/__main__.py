@@ -1,4 +1,4 @@
-"""`python -m benchmarks throughput|memory|quality|report`: measure, and write results/*.json and README.md."""
+"""`python -m benchmarks throughput|memory|quality|gallery|report`: measure, write results/*.json and README.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.gallery import gallery
 from benchmarks.machine import save
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
@@ -26,6 +27,10 @@ def main(argv: list[str] | None = None) -> int:
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
     look.add_argument("--net-sizes", nargs="+", type=int, default=[160, 192, 224, 256])
+    show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
+    show.add_argument("--names", nargs="+", help="of clips (default: all)")
+    show.add_argument("--model", type=Path, help="ONNX file (default: the shipped one)")
+    show.add_argument("--out", type=Path, default=Path("docs/gallery/clips.jpg"))
     commands.add_parser("report", help="README.md from the results")
     args = parser.parse_args(argv)
 
@@ -39,6 +44,10 @@ def main(argv: list[str] | None = None) -> int:
                                       seconds=args.seconds, runs=args.runs))  # fmt: skip
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
+    elif args.command == "gallery":
+        names = args.names or sorted(c.stem for c in args.clips.glob("*.mp4"))
+        gallery([args.clips / f"{n}.mp4" for n in names], args.out, args.model)
+        return 0
     elif args.command == "quality":
         clips = [c for c in sorted(args.clips.glob("*.mp4")) if c.stem != "his_girl_friday"]
         save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes))

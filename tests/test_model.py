@@ -6,7 +6,11 @@ torch = pytest.importorskip("torch")
 
 from vidcolor.model import CONFIGS, GeneratorConfig, SameConv, build, fold  # noqa: E402
 
-SMALL = {"default": CONFIGS["default"], "unet": dataclasses.replace(CONFIGS["unet"], channels=(8, 16, 16, 16, 16))}
+SMALL = {
+    "default": CONFIGS["default"],
+    "classic": dataclasses.replace(CONFIGS["classic"], channels=(8, 16, 16, 16, 16)),
+    "instance": dataclasses.replace(CONFIGS["classic"], channels=(8, 16, 16, 16, 16), norm="instance"),
+}
 
 
 @pytest.fixture(params=SMALL, scope="module")
@@ -14,8 +18,7 @@ def generator(request):
     torch.manual_seed(0)
     made = build(SMALL[request.param])
     if hasattr(made, "centres"):
-        made.centres.copy_(torch.randint(-9, 10, made.centres.shape) * 10.0)
-        made.log_prior.copy_(torch.randn(made.log_prior.shape))
+        made.set_bins(torch.randint(-9, 10, made.centres.shape) * 10.0, torch.randn(made.log_prior.shape))
     made.train()(torch.rand(4, 1, 64, 64) * 100)  # norms get statistics
     return made.eval()
 
@@ -23,6 +26,8 @@ def generator(request):
 @pytest.mark.parametrize("shape", [(1, 32, 32), (2, 64, 96), (1, 128, 32)])
 def test_any_multiple_of_32(generator, shape):
     n, h, w = shape
+    if generator.config.norm == "instance":  # needs two positions at the bottom to have a spread
+        h, w = 2 * h, 2 * w
     with torch.no_grad():
         ab = generator(torch.rand(n, 1, h, w) * 100)
     assert ab.shape == (n, 2, h // generator.stride, w // generator.stride)
@@ -31,7 +36,7 @@ def test_any_multiple_of_32(generator, shape):
 
 def test_strides():
     assert build(SMALL["default"]).stride == 4
-    assert build(SMALL["unet"]).stride == 1
+    assert build(SMALL["classic"]).stride == 1
 
 
 def test_folded_norms_change_nothing(generator):
@@ -44,8 +49,7 @@ def test_folded_norms_change_nothing(generator):
 
 def test_decoding_lies_in_the_hull_and_follows_its_numbers():
     base = build(CONFIGS["default"])
-    base.centres.copy_(torch.randint(-9, 10, base.centres.shape) * 10.0)
-    base.log_prior.copy_(torch.linspace(0, -10, 211))
+    base.set_bins(torch.randint(-9, 10, base.centres.shape) * 10.0, torch.linspace(0, -10, 211))
     logits = torch.randn(1, 211, 2, 2) * 3
     plain = base.decode(logits)
     assert (plain.amax((2, 3)) <= base.centres.amax(0)).all()
@@ -57,6 +61,10 @@ def test_decoding_lies_in_the_hull_and_follows_its_numbers():
     base.config = dataclasses.replace(base.config, temperature=1.0, prior_correction=1.0)
     uniform = base.decode(base.log_prior.view(1, -1, 1, 1).expand(1, -1, 2, 2))
     torch.testing.assert_close(uniform[0, :, 0, 0], base.centres.mean(0), atol=1e-3, rtol=0)
+    base.offset.copy_(base.log_prior)  # learnt numbers add up with the set ones
+    base.colours += 7.0
+    even = base.decode(torch.zeros(1, 211, 2, 2))
+    torch.testing.assert_close(even[0, :, 0, 0], base.centres.mean(0) + 7.0, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(("kernel", "size"), [(3, 8), (5, 8), (3, 32)])

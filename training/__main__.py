@@ -11,33 +11,43 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 
-from training import checkpoint
 from training.card import facts_of, write_card
-from training.data import load_photos
-from training.decoding import choose, sweep
+from training.decoding import learn, sweep
+from training.distributed import join, leave
 from training.evaluate import baselines, evaluate
-from training.export import export_onnx
+from training.export import export_onnx, export_safetensors
 from training.gather import gather
-from training.loop import train
+from training.loop import Options, train
+from training.perceptual import SqueezeNet
+from training.pictures import Pictures, hold_out, open_pictures, write_npy
 from training.presets import PRESETS
-from training.sheet import contact_sheet
+from training.runs import load_checkpoint
+from training.sheet import contact_sheet, square
+from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
 from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import open_model
 
 log = logging.getLogger("training")
 
+HELD_OUT = 200  # photographs to score on where none are named
+
 
 def main(argv: list[str] | None = None) -> int:
-    parser = make_parser()
-    args = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0].startswith("--") and argv[0] != "--help":  # `python -m training --preset ...` trains
+        argv = ["train", *argv]
+    args = make_parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)  # the loader has its own threads
     try:
         return args.run(args)
-    except (FileNotFoundError, ModuleNotFoundError, ValueError, FloatingPointError) as error:
+    except (OSError, ModuleNotFoundError, ValueError, FloatingPointError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
 
@@ -47,15 +57,16 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
 
     run = commands.add_parser("train", help="train a preset into a run folder; the same command again resumes")
-    run.add_argument("--preset", choices=PRESETS, default="default")
-    run.add_argument("--data", type=Path, nargs="+", required=True, help="tar shards of photographs")
-    run.add_argument("--val", type=Path, nargs="+", required=True, help="tar shards to score on")
-    run.add_argument("--out", type=Path, required=True, help="run folder")
-    run.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    run.add_argument("--steps", type=int, help="instead of the preset's")
-    run.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")
-    run.add_argument("--limit", type=int, help="use only so many photographs")
-    run.set_defaults(run=run_train)
+    add_training(run)
+
+    pack = commands.add_parser("pack", help="write pictures in the npy layout of the Kaggle set")
+    pack.add_argument("--data", type=Path, nargs="+", required=True, help="tar shards or folders of pictures")
+    pack.add_argument("--out", type=Path, required=True, help="folder to make; gets l/ and ab/")
+    pack.add_argument("--side", type=int, default=224, help="pixels (default: %(default)s)")
+    pack.add_argument("--part", type=int, default=10_000, help="pictures in one ab file (default: %(default)s)")
+    pack.add_argument("--limit", type=int, help="use only so many pictures")
+    pack.add_argument("--min-chroma", type=float, default=0.0, help="leave out what is greyer (default: %(default)s)")
+    pack.set_defaults(run=run_pack)
 
     more = commands.add_parser("gather", help="pack folders of pictures into a shard, without grey ones and duplicates")
     more.add_argument("--source", type=labelled, nargs="+", required=True, metavar="LABEL=FOLDER")
@@ -74,13 +85,51 @@ def make_parser() -> argparse.ArgumentParser:
     test.add_argument("--sheet", type=Path, help="write a contact sheet grey | ours | truth here")
     test.set_defaults(run=run_evaluate)
 
-    out = commands.add_parser("export", help="choose the decoding by figures and write ONNX file and model card")
+    out = commands.add_parser("export", help="learn the decoding, write ONNX file and model card")
     out.add_argument("--run-folder", type=Path, required=True)
-    out.add_argument("--val", type=Path, nargs="+", required=True, help="tar shards to choose and score on")
-    out.add_argument("--psnr", type=float, default=23.2, help="least PSNR the decoding may have; colour comes next")
+    out.add_argument("--weights", type=Path, help="one of the run's kept weights (default: the newest)")
+    out.add_argument(
+        "--fit", type=Path, nargs="+", help="photographs to learn the decoding on, neither --data nor --val"
+    )
+    out.add_argument("--colour", type=float, default=0.7, help="share of the truth's colourfulness that the decoding "
+                     "aims at (default: %(default)s)")  # fmt: skip
+    out.add_argument("--val", type=Path, nargs="+", required=True, help="photographs to score on")
+    out.add_argument("--beside", type=labelled_file, nargs="*", default=[], metavar="LABEL=FILE",
+                     help="model files to score beside it")  # fmt: skip
     out.add_argument("--out", type=Path, required=True, help="ONNX file; MODEL_CARD.md and results go beside it")
+    out.add_argument("--before", type=Path, help="RESULTS.json of the model that the run started from")
+    out.add_argument("--safetensors", type=Path, help="write the weights here too, unfolded, to train on from")
     out.set_defaults(run=run_export)
     return parser
+
+
+def add_training(run: argparse.ArgumentParser) -> None:
+    data = run.add_argument_group("data")
+    data.add_argument("--data", type=Path, nargs="+", required=True, help="tar shards, folders, or one npy folder")
+    data.add_argument("--val", type=Path, nargs="+", help="photographs to score on, the same ways "
+                      "(default: some of --data, set aside)")  # fmt: skip
+    data.add_argument("--min-chroma", type=float, default=6.0, help="leave out what is greyer (default: %(default)s)")
+    data.add_argument("--parts", type=int, nargs="+", help="ab files of an npy folder to use, from 1 (default: all)")
+    data.add_argument("--by-part", action="store_true", help="go through one part after the other: least memory")
+    data.add_argument("--keep", choices=("auto", "device", "memory", "stream"), default="auto",
+                      help="where decoded photographs lie; stream: nowhere (default: whichever fits)")  # fmt: skip
+    data.add_argument("--limit", type=int, help="use only so many photographs")
+    data.add_argument("--val-limit", type=int, help="score on only so many")
+    how = run.add_argument_group("run")
+    how.add_argument("--preset", choices=PRESETS, default="default")
+    how.add_argument("--out", type=Path, required=True, help="run folder")
+    how.add_argument("--init", type=Path, help="model file (ONNX) to start from")
+    how.add_argument("--steps", type=int, help="instead of the preset's")
+    how.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")
+    how.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    how.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto",
+                     help="auto: bf16 where it is faster (default)")  # fmt: skip
+    how.add_argument("--compile", action="store_true", help="torch.compile: a slow first step, then faster on a GPU")
+    how.add_argument("--save-every", type=float, default=180.0, help="seconds (default: %(default)s)")
+    how.add_argument("--log-every", type=int, default=50, help="steps (default: %(default)s)")
+    how.add_argument("--sample-every", type=int, default=500, help="steps (default: %(default)s)")
+    how.add_argument("--keep-weights", action="store_true", help="keep the averaged weights of every scoring")
+    run.set_defaults(run=run_train)
 
 
 def labelled(text: str) -> tuple[str, Path]:
@@ -92,6 +141,13 @@ def labelled(text: str) -> tuple[str, Path]:
     return label, Path(folder)
 
 
+def labelled_file(text: str) -> tuple[str, Path]:
+    label, _, file = text.partition("=")
+    if not (label and file and Path(file).is_file()):
+        raise argparse.ArgumentTypeError(f"{text}: not LABEL=FILE with a file that is there")
+    return label, Path(file)
+
+
 def run_gather(args: argparse.Namespace) -> int:
     found = gather(dict(args.source), args.out, training=args.training, evaluation=args.val, cap=args.cap)
     print(json.dumps(dict(found.most_common()), indent=2))
@@ -99,59 +155,113 @@ def run_gather(args: argparse.Namespace) -> int:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    preset = PRESETS[args.preset]
-    if args.steps:
-        preset = dataclasses.replace(preset, steps=args.steps)
-    photos, held_out = load_photos(args.data, args.limit), load_photos(args.val)
-    log.info("%d photographs to train on, %d to score on", len(photos), len(held_out))
-    done = train(preset, photos, held_out, args.out, device=args.device, time_limit=args.time_limit * 60)
-    log.info("finished" if done else "stopped by the time limit; run the same command to go on")
+    group = join(args.device)
+    try:
+        preset = dataclasses.replace(PRESETS[args.preset], **({"steps": args.steps} if args.steps else {}))
+        photos = open_pictures(
+            args.data,
+            min_chroma=args.min_chroma,
+            parts=args.parts,
+            limit=args.limit,
+            decoded={"auto": None, "stream": False}.get(args.keep, True),
+        )
+        if args.val:
+            held_out = same_size(open_pictures(args.val, limit=args.val_limit)[:])
+        else:
+            photos, aside = hold_out(photos, min(args.val_limit or HELD_OUT, len(photos) // 10))
+            held_out = same_size(aside)
+        log.info("%d photographs to train on, %d to score on", len(photos), len(held_out))
+        options = Options(
+            device=args.device,
+            bf16=wants_bf16(args.device) if args.precision == "auto" else args.precision == "bf16",
+            compiled=args.compile,
+            resident=args.keep == "device" or (args.keep == "auto" and fits_on(args.device, photos)),
+            by_part=args.by_part,
+            time_limit=args.time_limit * 60,
+            save_every=args.save_every,
+            log_every=args.log_every,
+            sample_every=args.sample_every,
+            keep=args.keep_weights,
+            init=args.init,
+        )
+        done = train(preset, photos, held_out, args.out, options, group)
+        log.info("finished" if done else "stopped by the time limit; run the same command to go on")
+    finally:
+        leave(group)
+    return 0
+
+
+def fits_on(device: str, photos: Pictures) -> bool:
+    """Whether `photos` take at most half of what is free on a GPU; a CPU's memory they are in already."""
+    if not device.startswith("cuda"):
+        return False
+    return photos[0].nbytes * len(photos) < 0.5 * torch.cuda.mem_get_info()[0]
+
+
+def same_size(photos: list[np.ndarray]) -> list[np.ndarray]:
+    """Photographs as they are where all have one size, else their centre squares at 256 pixels."""
+    return photos if len({p.shape for p in photos}) == 1 else [square(p, 256) for p in photos]
+
+
+def run_pack(args: argparse.Namespace) -> int:
+    if args.out.exists():
+        raise ValueError(f"{args.out}: exists; choose another folder")
+    photos = open_pictures(args.data, limit=args.limit, min_chroma=args.min_chroma, decoded=False)
+    parts = write_npy(photos, args.out, side=args.side, part=args.part)
+    log.info("%d pictures in %d parts", len(photos), parts)
     return 0
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    photos = load_photos(args.val)
+    photos = open_pictures(args.val)[:]
     backend, why = make_backend(args.backend, open_model(args.model))
     log.info("%s (%s), %d photographs", backend.description, why, len(photos))
-    rows = baselines(photos) | {"model": evaluate(photos, backend.predict)}
+    features = SqueezeNet()
+    rows = baselines(photos, features) | {"model": evaluate(photos, backend.predict, features=features)}
     print(json.dumps({name: row.to_dict() for name, row in rows.items()}, indent=2))
     if args.sheet:
-        cv2.imwrite(str(args.sheet), contact_sheet(photos, backend.predict), [cv2.IMWRITE_JPEG_QUALITY, 88])
+        Image.fromarray(contact_sheet(photos, backend.predict, rows=8, side=112)).save(args.sheet, quality=85)
     return 0
 
 
 def run_export(args: argparse.Namespace) -> int:
-    photos = load_photos(args.val)
-    generator, step = load_run(args.run_folder)
-    chosen, curve = None, []
+    photos = same_size(open_pictures(args.val)[:])
+    features = SqueezeNet()
+    generator, step = load_run(args.run_folder, args.weights)
+    learnt, curve = None, []
     if isinstance(generator, BinsGenerator):
-        for point in sweep(generator, photos):
-            log.info("%s", {k: v for k, v in point.to_dict().items() if k != "halves"})
-            curve.append(point)
-        chosen = choose(curve, args.psnr)
-        keep = ("temperature", "prior_correction", "saturation")
-        generator.config = dataclasses.replace(generator.config, **{k: getattr(chosen, k) for k in keep})
-        for half in (0, 1):
-            crossed = choose(curve, args.psnr, half=half).halves[1 - half]
-            log.info("chosen on one half of the photographs, scored on the other: %s", crossed.to_dict())
-    scores = {name: row.to_dict() for name, row in baselines(photos).items()}
+        if args.fit:
+            learnt = learn(generator, same_size(open_pictures(args.fit)[:]), args.colour)
+            log.info("learnt the decoding: %s", learnt)
+        curve = [point.to_dict() for point in sweep(generator, photos)]
+    scores = {name: row.to_dict() for name, row in baselines(photos, features).items()}
     export_onnx(generator, args.out, facts_of(args.run_folder, step, {}))  # scored as it will be run
-    scores["model"] = evaluate(photos, make_backend("openvino", open_model(args.out))[0].predict).to_dict()
+    files = dict(args.beside) | {"model": args.out}
+    for label, file in files.items():
+        backend, _ = make_backend("openvino", open_model(file))
+        scores[label] = evaluate(photos, backend.predict, features=features).to_dict()
     export_onnx(generator, args.out, facts_of(args.run_folder, step, scores["model"]))
-    write_card(args.out, args.run_folder, step, scores, [p.to_dict() for p in curve], args.psnr)
+    if args.safetensors:
+        export_safetensors(generator, args.safetensors)
+    before = json.loads(args.before.read_text()) if args.before else None
+    write_card(args.out, args.run_folder, step, scores, curve, learnt, before)
     print(json.dumps(scores, indent=2))
     return 0
 
 
-def load_run(folder: Path) -> tuple[BinsGenerator | UNet, int]:
-    """The averaged generator of a run folder and the step it is from."""
-    state = checkpoint.load(folder / "last.pt")
+def load_run(folder: Path, weights: Path | None = None) -> tuple[BinsGenerator | UNet, int]:
+    """The averaged generator of a run folder, the newest or the one kept at `weights`, and the step it is from."""
+    state = load_checkpoint(folder / "last.pt")
     if state is None:
         raise FileNotFoundError(f"{folder}: holds no last.pt; train into it first")
-    config = GeneratorConfig.from_dict(json.loads((folder / "options.json").read_text())["generator"])
-    generator = build(config)
-    generator.load_state_dict(state["average"])
-    return generator.eval(), state["step"]
+    options = json.loads((folder / "options.json").read_text())
+    config = GeneratorConfig.from_dict(options["generator"])
+    generator = build(dataclasses.replace(config, folded=bool(options.get("init"))))
+    if weights is None:
+        generator.load_state_dict(state["average"])
+        return generator.eval(), state["step"]
+    generator.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(weights).items()})
+    return generator.eval(), int(weights.stem)
 
 
 if __name__ == "__main__":

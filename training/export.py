@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 
 from vidcolor.model import BinsGenerator, UNet, fold
 
@@ -28,6 +29,7 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
             (torch.rand(2, 1, 64, 96) * 100,),
             dynamo=True,
             opset_version=OPSET,
+            verbose=False,
             optimize=False,  # it merges weights of equal value, and the PyTorch backend reads them by name
             input_names=["lightness"],
             output_names=["ab"],
@@ -49,8 +51,8 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
         "sha256": weights_digest(model),
     }
     if isinstance(generator, BinsGenerator):
-        facts["centres"] = " ".join(f"{x:g}" for x in generator.centres.flatten().tolist())
-        facts["log_prior"] = " ".join(f"{x:.6g}" for x in generator.log_prior.tolist())
+        for name in ("centres", "log_prior", "colours", "offset"):
+            facts[name] = " ".join(f"{x:.6g}" for x in getattr(generator, name).flatten().tolist())
     del model.metadata_props[:]
     helper.set_model_props(model, facts)
     onnx.checker.check_model(model)
@@ -79,3 +81,11 @@ def weights_digest(model: onnx.ModelProto) -> str:
         digest.update(tensor.name.encode())
         digest.update(numpy_helper.to_array(tensor).tobytes())
     return digest.hexdigest()
+
+
+def export_safetensors(generator: BinsGenerator | UNet, path: Path) -> None:
+    """Write the state of `generator`, unfolded: weights in fp16, buffers (bins, norm statistics) as they are."""
+    buffers = {name for name, _ in generator.named_buffers()}
+    state = {k: v.detach().cpu().contiguous() for k, v in generator.state_dict().items()}
+    state = {k: v if k in buffers else v.half() for k, v in state.items()}
+    save_file(state, path, {"format": "vidcolor 1", "config": json.dumps(generator.config.to_dict())})

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from training.data import load_photos, to_lab
+from training.data import to_lab
+from training.pictures import SUFFIXES, open_pictures
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 SHORT, LONG = 256, 384  # sides of a packed photograph, in pixels
 QUALITY = 80  # of its WebP file
 NEAR_TRAINING, NEAR_EVALUATION = 6, 8  # bits of the perceptual hash
@@ -46,7 +46,7 @@ def gather(
     """
     rng = np.random.default_rng(seed)
     known = {
-        limit: _hashes(load_photos(list(shards)) if shards else [])
+        limit: _hashes(open_pictures(shards)[:] if shards else [])
         for limit, shards in ((NEAR_TRAINING, training), (NEAR_EVALUATION, evaluation))
     }
     told: Counter[str] = Counter()

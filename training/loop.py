@@ -2,192 +2,236 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import logging
 import math
 import time
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training import checkpoint
-from training.bins import SoftEncoder, choose_bins
-from training.data import batches, stage_at, to_lab
-from training.encoders import load_pretrained
+from training.data import Feed
+from training.distributed import Group
 from training.evaluate import evaluate
-from training.losses import soft_cross_entropy
-from training.presets import Preset, Stage
-from vidcolor.model import BinsGenerator, Encoder, InvertedResidual, UNet, build
+from training.export import export_safetensors
+from training.perceptual import SqueezeNet
+from training.pictures import Pictures
+from training.presets import Preset
+from training.runs import RunFolder
+from training.sheet import contact_sheet, square
+from training.trainer import Trainer, predictor
 
-SAVE_EVERY = 180.0  # seconds
-LOG_EVERY = 50  # steps
-SCORE_EVERY = 500  # steps
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out; none of it changes what comes out, but for precision."""
+
+    device: str = "cpu"
+    bf16: bool = False
+    compiled: bool = False
+    resident: bool = False  # photographs on the device
+    by_part: bool = False  # one part of the npy layout after the other
+    time_limit: float = math.inf  # seconds
+    save_every: float = 180.0  # seconds
+    log_every: int = 50  # steps
+    sample_every: int = 500  # steps
+    keep: bool = False  # the averaged weights of every scoring, to choose from
+    init: Path | None = None  # model file to start from
 
 
 def train(
     preset: Preset,
-    photos: list[np.ndarray],
-    held_out: list[np.ndarray],
+    photos: Pictures | Sequence[np.ndarray],
+    held_out: Sequence[np.ndarray],
     out: Path,
-    *,
-    device: str = "cpu",
-    time_limit: float = math.inf,
+    options: Options | None = None,
+    group: Group | None = None,
 ) -> bool:
-    """Train into the folder `out`; True when the last step is done, False when `time_limit` (seconds) came first.
+    """Train into the folder `out`; True when the last step is done, False when the time limit came first.
 
-    `out` gets options.json, stats.jsonl (a line every `LOG_EVERY` steps, scores of the averaged weights on
-    `held_out` every `SCORE_EVERY`) and last.pt, from which the same call goes on.
+    `out` gets options.json, stats.jsonl, samples, plots, TensorBoard's files and last.pt, from which the same call goes
+    on. The averaged weights are scored on `held_out` every `preset.score_every` steps.
 
     Raises:
-        FloatingPointError: the loss is no longer finite; last.pt is still the last good state.
+        FloatingPointError: a loss or a gradient is no longer finite; last.pt is still the last good state.
+        ValueError: the folder is in use, holds another configuration or lacks space.
     """
+    options, group = options or Options(), group or Group()
+    with _folder(preset, out, options, group) as folder:
+        return _train(preset, photos, held_out, folder, options, group)
+
+
+@contextlib.contextmanager
+def _folder(preset: Preset, out: Path, options: Options, group: Group) -> Iterator[RunFolder | None]:
+    """The run folder, for the first process only."""
+    if not group.first:
+        yield None
+        return
+    facts: dict[str, Any] = asdict(preset)
+    facts["init"] = str(options.init.name) if options.init else None
+    with RunFolder(out, facts) as folder:
+        yield folder
+
+
+def _train(
+    preset: Preset,
+    photos: Pictures | Sequence[np.ndarray],
+    held_out: Sequence[np.ndarray],
+    folder: RunFolder | None,
+    options: Options,
+    group: Group,
+) -> bool:
     began = saved = time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "options.json").write_text(json.dumps(asdict(preset), indent=2))
-    torch.manual_seed(preset.seed)
-    generator = prepare(preset, photos).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = prepare_average(generator)
-    optimiser = torch.optim.AdamW(parameter_groups(generator, preset), fused=True)
-    step = 0
-    if state := checkpoint.load(out / "last.pt"):
-        generator.load_state_dict(state["generator"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["rng"])
-        step = state["step"]
-    encode = SoftEncoder(generator.centres.cpu().numpy()) if isinstance(generator, BinsGenerator) else None
+    device = torch.device(options.device, group.local) if options.device == "cuda" else torch.device(options.device)
+    trainer = Trainer(
+        preset,
+        photos,
+        device=device,
+        group=group,
+        bf16=options.bf16,
+        compiled=options.compiled,
+        init=options.init,
+    )
+    features = SqueezeNet() if preset.adversary and folder else None
+    state = _shared_state(folder, group)  # last, for it sets the random numbers
+    if state:
+        trainer.load(state)
+    if folder:
+        folder.forget_after(trainer.step_number)
+        folder.check_space(size_of(trainer.state()))
+    feed = Feed(
+        photos,
+        preset,
+        trainer.stride,
+        device=device,
+        resident=options.resident,
+        by_part=options.by_part,
+        rank=group.rank,
+        world=group.world,
+    )
+    means = Means(state["recent"] if state else None)
+    small = [square(p, min(256, preset.stages[-1].size)) for p in held_out[:8]]
 
     def save() -> None:
-        state = {"generator": generator, "average": average, "optimiser": optimiser}
-        state = {k: v.state_dict() for k, v in state.items()}
-        checkpoint.save(out / "last.pt", state | {"step": step, "rng": torch.get_rng_state()})
+        if folder:
+            folder.save(trainer.state() | {"recent": means.state()})
 
-    stage: Stage | None = None
-    losses: list[float] = []
-    for batch in batches(photos, preset, step, generator.stride):
-        if stage is not stage_at(preset, step):
-            stage = stage_at(preset, step)
-            set_trainable(generator, stage)
-        rate = learning_rate(preset, step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
-        lightness = torch.from_numpy(batch.lightness).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16):
-            loss = generator_loss(generator, lightness, batch.ab, encode)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; the last good state is in {out}")
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(generator.parameters(), preset.clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        update_average(average, generator, min(preset.ema, (1 + step) / (10 + step)))
-        step += 1
+    def score() -> dict[str, float]:
+        row: dict[str, float] = {}
+        if folder:
+            predict = predictor(trainer.average, device, bf16=options.bf16)
+            row = evaluate(held_out, predict, features=features).to_dict()
+            if options.keep:
+                (folder.path / "weights").mkdir(exist_ok=True)
+                export_safetensors(trainer.average, folder.path / "weights" / f"{trainer.step_number:06}.safetensors")
+        error = group.from_first(row.get("delta_ab", 0.0))
+        judged = means.since_scoring("discriminator")
+        trainer.scored(error, None if judged is None else group.mean(judged))
+        return row
 
-        losses.append(loss.item())
-        late = time.monotonic() - began > time_limit
-        if step % LOG_EVERY == 0 or step == preset.steps:
-            row = {"step": step, "loss": round(float(np.mean(losses)), 4), "rate": rate, "norm": round(float(norm), 3)}
-            row["seconds"] = round(time.monotonic() - began, 1)
-            if step % SCORE_EVERY == 0 or step == preset.steps:
-                row |= evaluate(held_out, predictor(average, device)).to_dict()
-            with open(out / "stats.jsonl", "a") as log:
-                log.write(json.dumps(row) + "\n")
-            losses.clear()
-        if late or step == preset.steps or time.monotonic() - saved > SAVE_EVERY:
-            save()
-            saved = time.monotonic()
-        if late:
-            break
-    return step >= preset.steps
-
-
-def prepare(preset: Preset, photos: list[np.ndarray]) -> BinsGenerator | UNet:
-    """A fresh generator; the default one with its pretrained encoder, its bins and a head that starts at the prior."""
-    generator = build(preset.generator)
-    if isinstance(generator, BinsGenerator):
-        load_pretrained(generator.encoder, preset.generator.encoder)
-        sample = [to_lab(p)[4::8, 4::8, 1:].reshape(-1, 2) for p in photos]
-        centres, log_prior = choose_bins(np.concatenate(sample), preset.generator.bins)
-        generator.centres.copy_(torch.from_numpy(centres))
-        generator.log_prior.copy_(torch.from_numpy(log_prior))
-        head = generator.head[1]
-        assert isinstance(head, nn.Conv2d)
-        assert head.bias is not None
-        nn.init.normal_(head.weight, std=0.01)
-        head.bias.data.copy_(generator.log_prior)
-    return generator
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(_progress(preset, trainer)) if group.first else None
+        if folder:
+            stack.callback(folder.plot)
+        try:
+            for batch in feed.batches(trainer.step_number, preset.steps):
+                means.add(trainer.step(batch))
+                step = trainer.step_number
+                if bar:
+                    bar.update(bar.task_ids[0], completed=step, loss=means.newest)
+                row: dict[str, float] = {}
+                done = step == preset.steps
+                if step % preset.score_every == 0 or done:
+                    row = score()
+                if step % options.log_every == 0 or step % preset.score_every == 0 or done:
+                    losses = {k: float(f"{group.mean(v):.5g}") for k, v in means.take().items()}
+                    row = {"step": step} | losses | row | {"seconds": round(time.monotonic() - began, 1)}
+                    if folder:
+                        folder.log(row)
+                        log.info("%s", "  ".join(f"{k} {v:g}" for k, v in row.items()))
+                if folder and (step % options.sample_every == 0 or done):
+                    sheet = contact_sheet(small, predictor(trainer.average, device), columns=2, rows=4)
+                    folder.sample(step, sheet)
+                late = bool(group.from_first(float(time.monotonic() - began > options.time_limit)))
+                if late or done or time.monotonic() - saved > options.save_every:
+                    save()
+                    saved = time.monotonic()
+                    if folder and step % preset.score_every == 0:
+                        folder.plot()
+                if late:
+                    break
+        except FloatingPointError as error:
+            where = f"; the last good state is in {folder.checkpoint}" if folder else ""
+            raise FloatingPointError(f"{error}{where}") from None
+    return trainer.step_number >= preset.steps
 
 
-def generator_loss(
-    generator: BinsGenerator | UNet, lightness: Tensor, ab: np.ndarray, encode: SoftEncoder | None
-) -> Tensor:
-    """Cross-entropy against softly encoded bins, or L1 on a*b* for a generator that regresses."""
-    if encode is None or isinstance(generator, UNet):
-        return (generator(lightness) - torch.from_numpy(ab).to(lightness.device)).abs().mean()
-    index, weight = (torch.from_numpy(x).to(lightness.device) for x in encode(ab.transpose(0, 2, 3, 1)))
-    return soft_cross_entropy(generator.logits(lightness), index, weight)
+def _shared_state(folder: RunFolder | None, group: Group) -> dict[str, Any] | None:
+    """The checkpoint, as the first process reads it, for all."""
+    state = folder.load() if folder else None
+    if group.world > 1:
+        box = [state]
+        torch.distributed.broadcast_object_list(box, 0)
+        state = box[0]
+    return state
 
 
-def set_trainable(generator: nn.Module, stage: Stage) -> None:
-    """Freeze what `stage` freezes."""
-    generator.train()
-    if not isinstance(generator, BinsGenerator):
-        return
-    encoder = generator.encoder
-    encoder.requires_grad_(stage.encoder != "frozen")
-    if stage.encoder == "pointwise":  # half the cost of "all" on a CPU, and less to overfit with
-        for module in (encoder.stem, *encoder.blocks[: encoder.taps[0] + 1]):
-            module.requires_grad_(False)
-        for block in encoder.blocks:
-            if isinstance(block, InvertedResidual):
-                block.depthwise.requires_grad_(False)
+class Means:
+    """Means of the losses since they were last logged, and since the last scoring."""
+
+    def __init__(self, state: dict[str, Any] | None = None) -> None:
+        self.logged: dict[str, list[float]] = defaultdict(list, (state or {}).get("logged", {}))
+        self.scored: dict[str, list[float]] = defaultdict(list, (state or {}).get("scored", {}))
+        self.newest = math.nan
+
+    def state(self) -> dict[str, Any]:
+        return {"logged": dict(self.logged), "scored": dict(self.scored)}
+
+    def add(self, told: dict[str, float]) -> None:
+        self.newest = told.get("loss", told.get("l1", math.nan))
+        for name, value in told.items():
+            self.logged[name].append(value)
+        if "discriminator" in told:
+            self.scored["discriminator"].append(told["discriminator"])
+
+    def take(self) -> dict[str, float]:
+        """Means since the last call; counts and rates as they are now."""
+        latest = ("rate", "discriminator_rate", "skipped")
+        row = {k: float(v[-1] if k in latest else np.mean(v)) for k, v in self.logged.items()}
+        self.logged.clear()
+        return row
+
+    def since_scoring(self, name: str) -> float | None:
+        values = self.scored.pop(name, None)
+        return float(np.mean(values)) if values else None
 
 
-def parameter_groups(generator: nn.Module, preset: Preset) -> list[dict]:
-    """Encoder and decoder, each split into what decays (weights) and what does not (norms, biases)."""
-    encoder = getattr(generator, "encoder", None)
-    slow = {id(p) for p in encoder.parameters()} if isinstance(encoder, Encoder) else set()
-    groups = []
-    for is_slow in (True, False):
-        for decays in (True, False):
-            chosen = [p for p in generator.parameters() if (id(p) in slow) == is_slow and (p.ndim > 1) == decays]
-            scale = preset.encoder_rate if is_slow else 1.0
-            decay = preset.weight_decay if decays else 0.0
-            groups.append({"params": chosen, "scale": scale, "weight_decay": decay})
-    return [g for g in groups if g["params"]]
+def size_of(state: Any) -> int:
+    """Bytes of the tensors in a state."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    if isinstance(state, dict):
+        return sum(size_of(v) for v in state.values())
+    return sum(size_of(v) for v in state) if isinstance(state, list | tuple) else 0
 
 
-def learning_rate(preset: Preset, step: int) -> float:
-    """Linear warm-up, then a cosine to 1 % of the peak."""
-    if step < preset.warmup:
-        return preset.learning_rate * (step + 1) / preset.warmup
-    share = (step - preset.warmup) / max(1, preset.steps - preset.warmup)
-    return preset.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-def prepare_average(generator: BinsGenerator | UNet) -> BinsGenerator | UNet:
-    average = build(generator.config).to(next(generator.parameters()).device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average.load_state_dict(generator.state_dict())
-    return average.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, generator: nn.Module, keep: float) -> None:
-    """Exponential moving average of weights and norm statistics."""
-    ours, theirs = average.state_dict(), generator.state_dict()
-    moving = [k for k, v in ours.items() if v.is_floating_point()]
-    torch._foreach_lerp_([ours[k] for k in moving], [theirs[k] for k in moving], 1.0 - keep)
-
-
-def predictor(generator: nn.Module, device: str):
-    """`generator` as a function of numpy arrays, in bf16 where autocast allows it."""
-
-    @torch.inference_mode()
-    def predict(lightness: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(lightness).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16):
-            return generator(x).float().cpu().numpy()
-
-    return predict
+def _progress(preset: Preset, trainer: Trainer) -> Progress:
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal)
+    bar.add_task("training", total=preset.steps, completed=trainer.step_number, loss=math.nan)
+    return bar

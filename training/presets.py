@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from training.augment import Degrade
 from vidcolor.model import CONFIGS, GeneratorConfig
 
 
@@ -17,19 +18,48 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Adversary:
+    """The discriminator, and what keeps it from winning."""
+
+    kind: str  # "dcgan": convolutions, MaxPool, Flatten, Linear, Sigmoid; "patch": spectrally normalised PatchGAN
+    weight: float = 1.0  # of the adversarial term in the generator's loss
+    begin: float = 0.0  # share of the run after which it takes part
+    learning_rate: float = 2e-4
+    smoothing: float = 0.1  # real is labelled 1 - smoothing
+    every: int = 1  # train it every so many steps
+    bound: float = 1.0  # skip its step while its accuracy on the batch is above this
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """ReduceLROnPlateau, on the generator's validation error and on the discriminator's loss."""
+
+    factor: float = 0.5
+    patience: int = 3  # scorings without progress
+
+
+@dataclass(frozen=True)
 class Preset:
     generator: GeneratorConfig
     stages: tuple[Stage, ...]
     steps: int
-    batch: int = 32
+    batch: int = 32  # over all processes
+    accumulate: int = 1  # parts that a process splits its share into
     learning_rate: float = 1e-3
     encoder_rate: float = 0.3  # times learning_rate
+    betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.05
     warmup: int = 200  # steps
+    plateau: Plateau | None = None  # instead of a cosine to 1 % of the peak
+    score_every: int = 500  # steps; the plateaus count in scorings
     clip: float = 1.0  # norm of the gradient
     ema: float = 0.999
+    cross_entropy: float = 1.0  # weight; for generators that predict a distribution
+    l1: float = 0.0  # weight of the mean absolute error of a*b* / 110
+    adversary: Adversary | None = None
     min_crop: float = 0.3  # smallest crop, share of the photo's area
-    degrade: float = 0.5  # probability of each harsher change to L (film stock, grain, blur, cut-out), times its own
+    degrade: Degrade = field(default_factory=Degrade)
     seed: int = 1
 
 
@@ -43,11 +73,45 @@ PRESETS = {
         ),
         steps=5000,
     ),
-    "unet": Preset(
-        generator=CONFIGS["unet"],
+    "refine": Preset(  # the default's second run, from its model file and with more photographs
+        generator=replace(CONFIGS["default"], temperature=0.7),
+        stages=(Stage(0.75, 160, "pointwise"), Stage(1.00, 192, "pointwise")),
+        steps=3600,
+        learning_rate=4e-4,
+        warmup=100,
+        min_crop=0.2,
+        degrade=Degrade(stock=0.36, blur=0.24, grain=0.36, scratches=0.1, cut_out=0.36),
+        seed=11,
+    ),
+    "adversarial": Preset(  # a short phase on the decoded a*b*, from a trained model file, weights kept to choose from
+        generator=replace(CONFIGS["default"], temperature=0.7),
+        stages=(Stage(1.00, 160, "pointwise"),),
+        steps=400,
+        learning_rate=1e-4,
+        warmup=20,
+        ema=0.99,
+        score_every=100,
+        adversary=Adversary("patch", weight=0.1, begin=0.05, learning_rate=4e-4),
+        min_crop=0.2,
+        seed=21,
+    ),
+    "classic": Preset(
+        generator=CONFIGS["classic"],
         stages=(Stage(1.0, 128, "all"),),
-        steps=20000,
+        steps=20_000,
+        batch=16,
         learning_rate=2e-4,
+        betas=(0.5, 0.999),  # Radford et al. 2016
         weight_decay=0.0,
+        warmup=0,
+        plateau=Plateau(),
+        clip=10.0,
+        l1=100.0,  # Isola et al. 2017
+        adversary=Adversary("dcgan", every=2, bound=0.9),
     ),
 }
+
+
+def stage_at(preset: Preset, step: int) -> Stage:
+    """The stage that `step` lies in."""
+    return next(s for s in preset.stages if step < s.until * preset.steps or s is preset.stages[-1])

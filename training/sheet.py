@@ -1,4 +1,4 @@
-"""Contact sheets: grey | ours | truth, for the eye."""
+"""Contact sheets: grey | output | truth, for the eye."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ import numpy as np
 from training.data import to_lab
 from training.evaluate import merge
 
-COLUMNS, ROWS = 4, 10
-
 
 def contact_sheet(
-    photos: Sequence[np.ndarray], predict: Callable[[np.ndarray], np.ndarray], *, side: int = 160
+    photos: Sequence[np.ndarray],
+    predict: Callable[[np.ndarray], np.ndarray],
+    *,
+    columns: int = 4,
+    rows: int = 10,
+    side: int = 160,
 ) -> np.ndarray:
-    """An evenly spaced choice of square `photos` (not picked by result), as uint8 BGR for cv2.imwrite."""
-    chosen = [photos[i] for i in np.linspace(0, len(photos) - 1, COLUMNS * ROWS).astype(int)]
+    """An evenly spaced choice of square `photos` (not picked by result), as uint8 RGB ``(h, w, 3)``."""
+    count = min(columns * rows, len(photos))
     cells = []
-    for photo in chosen:
+    for i in np.linspace(0, len(photos) - 1, count).astype(int):
+        photo = photos[i]
         lightness = to_lab(photo)[..., 0]
         ab = cv2.resize(predict(lightness[None, None])[0].transpose(1, 2, 0), photo.shape[1::-1])
         grey = merge(lightness, np.zeros_like(ab))
         views = [grey * 255, merge(lightness, ab) * 255, photo]
         views = [cv2.resize(v.astype(np.uint8), (side, side), interpolation=cv2.INTER_AREA) for v in views]
         cells.append(cv2.copyMakeBorder(np.hstack(views), 2, 2, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
-    rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
-    return np.vstack(rows)[..., ::-1]
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    return np.vstack([np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)])
+
+
+def square(photo: np.ndarray, side: int) -> np.ndarray:
+    """The centre square of ``(h, w, 3)``, at `side` pixels."""
+    short = min(photo.shape[:2])
+    top, left = (photo.shape[0] - short) // 2, (photo.shape[1] - short) // 2
+    part = photo[top : top + short, left : left + short]
+    return part if short == side else cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)

@@ -22,7 +22,7 @@ PACKAGES = ("av", "numpy", "opencv-python-headless", "pillow", "openvino", "torc
 def gather(model: Path | None) -> dict:
     """All facts as plain values."""
     file = open_model(model)
-    hidden = ("config", "centres", "log_prior", "metrics")
+    hidden = ("config", "centres", "log_prior", "colours", "offset", "metrics")
     try:
         chosen, why = choose()
     except BackendError as error:

@@ -40,6 +40,7 @@ class GeneratorConfig:
     decoder: tuple[int, ...] = (160, 112, 96)  # bins only: channels at /16, /8, /4
     channels: tuple[int, ...] = ()  # unet only: channels of each step down
     bins: int = 211  # bins only: cells of a 10 x 10 a*b* grid that photographs reach, see training/bins.py
+    norm: str = "batch"  # unet only: "batch" or "instance"
     dropout: float = 0.1  # bins: before the head; unet: in the three deepest steps up
     temperature: float = 1.0  # annealed mean: softmax((z - g log prior) / T), Zhang et al. 2016, eq. 5
     prior_correction: float = 0.0  # the g above: 0 trusts the prior, 1 forgets that grey is common
@@ -61,7 +62,7 @@ class GeneratorConfig:
 
 CONFIGS = {
     "default": GeneratorConfig(),
-    "unet": GeneratorConfig(architecture="unet", channels=(64, 128, 256, 512, 512), dropout=0.0),
+    "classic": GeneratorConfig(architecture="unet", channels=(64, 128, 256, 512, 512), dropout=0.0),
 }
 
 
@@ -156,7 +157,11 @@ def conv_block(cin: int, cout: int, folded: bool) -> tuple[nn.Module, ...]:
     return nn.Conv2d(cin, cout, 3, padding=1, bias=folded), norm(cout, folded), nn.LeakyReLU(0.1)
 
 
-def norm(channels: int, folded: bool) -> nn.Module:
+def norm(channels: int, folded: bool, kind: str = "batch") -> nn.Module:
+    if kind == "instance":  # depends on each picture: nothing to fold
+        return nn.InstanceNorm2d(channels, affine=True)
+    if kind != "batch":
+        raise ValueError(f"unknown norm {kind!r}; choose from batch, instance")
     return nn.Identity() if folded else nn.BatchNorm2d(channels)
 
 
@@ -183,8 +188,10 @@ class BinsGenerator(nn.Module):
     """
 
     stride = 4
-    centres: Tensor  # a*, b* of each bin, (bins, 2)
+    centres: Tensor  # a*, b* of each bin, (bins, 2): what the head is trained on
     log_prior: Tensor  # of the training photographs, (bins,)
+    colours: Tensor  # a*, b* that each bin is decoded to, (bins, 2): its centre, or learnt
+    offset: Tensor  # added to the logits for decoding, (bins,): nought, or learnt
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -205,6 +212,15 @@ class BinsGenerator(nn.Module):
         self.head = nn.Sequential(nn.Dropout2d(config.dropout), nn.Conv2d(cin, config.bins, 1))
         self.register_buffer("centres", torch.zeros(config.bins, 2))
         self.register_buffer("log_prior", torch.zeros(config.bins))
+        self.register_buffer("colours", torch.zeros(config.bins, 2))
+        self.register_buffer("offset", torch.zeros(config.bins))
+
+    def set_bins(self, centres: Tensor, log_prior: Tensor) -> None:
+        """Set the bins; the decoding is the plain one again."""
+        self.centres.copy_(centres)
+        self.colours.copy_(centres)
+        self.log_prior.copy_(log_prior)
+        self.offset.zero_()
 
     def logits(self, lightness: Tensor) -> Tensor:
         """Unnormalised log probabilities of the colour bins, ``(N, bins, h / 4, w / 4)``."""
@@ -215,15 +231,16 @@ class BinsGenerator(nn.Module):
         return self.head(x)
 
     def decode(self, logits: Tensor) -> Tensor:
-        """Logits to a*b* by the prior-corrected annealed mean of Zhang et al. 2016.
+        """Logits to a*b* by the prior-corrected annealed mean of Zhang et al. 2016, with learnt offsets and colours.
 
         A softmax and a weighted mean in one: its numerators and its sum are three outputs of one 1x1 convolution,
         so an engine need not transpose for a softmax over channels.
         """
         cfg = self.config
-        z = (logits - (cfg.prior_correction * self.log_prior).view(1, -1, 1, 1)) * (1.0 / cfg.temperature)
+        shift = self.offset - cfg.prior_correction * self.log_prior
+        z = (logits + shift.view(1, -1, 1, 1)) * (1.0 / cfg.temperature)
         e = torch.exp(z - z.amax(1, keepdim=True))
-        weight = torch.cat((cfg.saturation * self.centres, torch.ones_like(self.centres[:, :1])), 1)
+        weight = torch.cat((cfg.saturation * self.colours, torch.ones_like(self.colours[:, :1])), 1)
         sums = F.conv2d(e, weight.t().reshape(3, -1, 1, 1))
         return sums[:, :2] / sums[:, 2:]
 
@@ -242,11 +259,12 @@ class UNet(nn.Module):
         down, up = [], []
         cin = 1
         for cout in config.channels:
-            down.append(nn.Sequential(nn.Conv2d(cin, cout, 4, 2, 1), norm(cout, config.folded), nn.LeakyReLU(0.2)))
+            layers = [nn.Conv2d(cin, cout, 4, 2, 1), norm(cout, config.folded, config.norm), nn.LeakyReLU(0.2)]
+            down.append(nn.Sequential(*layers))
             cin = cout
         outs = (*reversed(config.channels[:-1]), 32)
         for i, cout in enumerate(outs):
-            layers = [nn.ConvTranspose2d(cin, cout, 4, 2, 1), norm(cout, config.folded), nn.LeakyReLU(0.2)]
+            layers = [nn.ConvTranspose2d(cin, cout, 4, 2, 1), norm(cout, config.folded, config.norm), nn.LeakyReLU(0.2)]
             up.append(nn.Sequential(*layers, nn.Dropout(config.dropout if i < 3 else 0.0)))
             cin = cout * 2 if i < len(outs) - 1 else cout + 1
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.conftest import ROOT
-from training.data import load_photos
 from training.gather import gather, perceptual_hash
+from training.pictures import open_pictures
 
 
 def picture(seed, *, height=200, width=260):
@@ -41,7 +41,7 @@ def test_drops_what_does_not_teach_colour_and_says_why(folder, tmp_path):
     out = tmp_path / "more.tar"
     found = gather({"mine": folder}, out, training=[], evaluation=[], cap=100)
     assert found == {"mine": 4, "near-duplicate": 1, "grey": 1, "small": 1, "long": 1, "unreadable": 1}
-    photos = load_photos([out])
+    photos = open_pictures([out])
     assert len(photos) == 4
     assert all(p.shape == (256, 333, 3) for p in photos)
 
@@ -51,8 +51,8 @@ def test_keeps_away_from_evaluation_photographs(folder, tmp_path):
     gather({"val": folder}, first, training=[], evaluation=[], cap=2)
     found = gather({"mine": folder}, second, training=[], evaluation=[first], cap=100)
     assert found["mine"] == 2
-    known = [perceptual_hash(p) for p in load_photos([first])]
-    for photo in load_photos([second]):
+    known = [perceptual_hash(p) for p in open_pictures([first])]
+    for photo in open_pictures([second]):
         assert min(int(np.bitwise_count(perceptual_hash(photo) ^ k)) for k in known) > 8
 
 

@@ -51,9 +51,17 @@ def load_generator(model: ModelFile) -> BinsGenerator | UNet:
         if values.dtype in (np.float16, np.float32):
             stored[tensor.name.removesuffix(".half")] = torch.from_numpy(values.astype(np.float32))
     state = generator.state_dict()
-    for name in ("centres", "log_prior"):  # the graph holds them scaled, if at all: see the metadata
+    defaults = {"colours": "centres"}  # of files made before the decoding was learnt
+    for name in (
+        "centres",
+        "log_prior",
+        "colours",
+        "offset",
+    ):  # the graph holds them scaled, if at all: see the metadata
+        key = name if name in model.metadata else defaults.get(name)
         if name in state:
-            stored[name] = torch.tensor(read_numbers(model, name)).reshape(state[name].shape)
+            numbers = torch.tensor(read_numbers(model, key)) if key else torch.zeros(state[name].numel())
+            stored[name] = numbers.reshape(state[name].shape)
     generator.load_state_dict({k: stored[k] for k in state})
     return generator.eval()
 
