@@ -1,4 +1,4 @@
-"""`python -m benchmarks throughput|memory|quality|gallery|report`: measure, write results/*.json and README.md."""
+"""`python -m benchmarks NAME`: measure, write results/NAME.json and README.md."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.films import make_film
 from benchmarks.gallery import gallery
 from benchmarks.machine import save
+from benchmarks.network import network
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
@@ -23,10 +25,15 @@ def main(argv: list[str] | None = None) -> int:
     speed.add_argument("--presets", nargs="+", default=["medium", "veryfast"])
     speed.add_argument("--seconds", type=float, default=30)
     speed.add_argument("--runs", type=int, default=3)
+    commands.add_parser("network", help="pictures a second of every backend that runs here")
+    others = commands.add_parser("peers", help="networks of other colourisers' size, and their way through files")
+    others.add_argument("--frames", type=int, default=24)
+    others.add_argument("--seconds", type=float, default=10, help="for each network (default: %(default)s)")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
     look.add_argument("--net-sizes", nargs="+", type=int, default=[160, 192, 224, 256])
+    look.add_argument("--paces", nargs="+", default=["1", "2", "4", "8", "auto"], help="values of --every")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
     show.add_argument("--model", type=Path, help="ONNX file (default: the shipped one)")
@@ -42,6 +49,14 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "throughput":
         save("throughput", throughput(args.clips, args.work, sizes=args.sizes, presets=args.presets,
                                       seconds=args.seconds, runs=args.runs))  # fmt: skip
+    elif args.command == "network":
+        save("network", network())
+    elif args.command == "peers":
+        from benchmarks.peers import peers  # torch
+
+        film = make_film([args.clips / f"{c}.mp4" for c in CLIPS], args.work / "1080p-10s.mp4",
+                         width=1920, height=1080, seconds=10)  # fmt: skip
+        save("peers", peers(film, frames=args.frames, seconds=args.seconds))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "gallery":
@@ -50,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     elif args.command == "quality":
         clips = [c for c in sorted(args.clips.glob("*.mp4")) if c.stem != "his_girl_friday"]
-        save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes))
+        save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes, paces=args.paces))
     write_readme()
     return 0
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("av", "numpy", "opencv-python-headless", "openvino")
+PACKAGES = ("av", "numpy", "opencv-python-headless", "openvino", "onnxruntime", "torch")
 
 
 def facts() -> dict:
@@ -21,10 +21,15 @@ def facts() -> dict:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "machine": f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}",
         "commit": commit(),
-        "command": "python -m benchmarks " + " ".join(Path(a).name if "/" in a else a for a in sys.argv[1:]),
+        "command": f"python -m {program()} " + " ".join(Path(a).name if "/" in a else a for a in sys.argv[1:]),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
+
+
+def program() -> str:
+    """The package that was run: benchmarks or engines."""
+    return Path(sys.argv[0]).parent.name or "benchmarks"
 
 
 def cpu_model() -> str:
@@ -35,7 +40,7 @@ def cpu_model() -> str:
         return platform.processor() or platform.machine()
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     flags = next((line for line in lines if line.startswith("flags")), "")
-    return name + "".join(f", {flag}" for flag in ("avx2", "avx512f", "amx_bf16") if f" {flag}" in flags)
+    return name + "".join(f", {flag}" for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f" {flag}" in flags)
 
 
 def commit() -> str:
@@ -44,13 +49,13 @@ def commit() -> str:
     def git(*args: str) -> str:
         return subprocess.run(["git", *args], capture_output=True, text=True, check=False).stdout.strip()
 
-    dirty = git("status", "--porcelain", "--", "vidcolor", "benchmarks/*.py")
+    dirty = git("status", "--porcelain", "--", "vidcolor", "engines/*.py", "benchmarks/*.py")
     return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if dirty else "")
 
 
-def save(name: str, result: dict) -> Path:
-    """Write results/NAME.json, with the facts of this run."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def save(name: str, result: dict, folder: Path = RESULTS) -> Path:
+    """Write NAME.json into `folder`, with the facts of this run."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps({"facts": facts(), **result}, indent=1) + "\n")
     return path

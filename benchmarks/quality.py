@@ -64,27 +64,30 @@ def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, maps: list[np.n
     return {k: round(v, 4) for k, v in found.items()}
 
 
-def quality(clips: list[Path], *, smoothings: list[float], sizes: list[int]) -> dict:
-    """Scores of the truth, of grey, and of the coloured clips for each smoothing and for each size of the network's
-    picture, the other option at its default; the chroma alone differs.
+def quality(clips: list[Path], *, smoothings: list[float], sizes: list[int], paces: list[str]) -> dict:
+    """Scores of the truth, of grey, of the coloured clips: for each smoothing and each size of the network's picture
+    with the network on every frame, and for each pace (`--every`); the other options at their defaults. The chroma
+    alone differs.
     """
-    base = ColorizeOptions(codec="ffv1", overwrite=True, end=2.1)
+    base = ColorizeOptions(codec="ffv1", overwrite=True, end=2.1, every=1)
     ways = {f"smoothing {s:g}": dataclasses.replace(base, smoothing=s) for s in smoothings}
     ways |= {f"size {s}": dataclasses.replace(base, size=s) for s in sizes}
+    ways |= {f"every {p}": dataclasses.replace(base, every=None if p == "auto" else int(p)) for p in paces}
     rows: dict[str, list[dict]] = {name: [] for name in ("truth", "grey", *ways)}
     with tempfile.TemporaryDirectory() as folder, Colorizer(ColorizeOptions()) as colorizer:
         out = Path(folder) / "out.mkv"
         for clip in clips:
             truth = lab_frames(clip)
             maps = flows(truth[1])
-            rows["truth"].append(measure(*truth, truth, maps))
+            rows["truth"].append(measure(*truth, truth, maps) | {"predicted": 0.0})
             plain = [x * LIGHTNESS_ONLY for x in truth[1]]
             grey = [cv2.cvtColor(x, cv2.COLOR_LAB2RGB) for x in plain]
-            rows["grey"].append(measure(grey, plain, truth, maps))
+            rows["grey"].append(measure(grey, plain, truth, maps) | {"predicted": 0.0})
             for name, options in ways.items():
                 colorizer.options = options
-                colorizer.file(clip, out)  # its chroma is not read, so a colour clip serves as its grey version
-                rows[name].append(measure(*lab_frames(out), truth, maps))
+                done = colorizer.file(clip, out)  # its chroma is not read, so a colour clip serves as its grey version
+                seen = {"predicted": round(done.predicted / done.frames, 4)}
+                rows[name].append(measure(*lab_frames(out), truth, maps) | seen)
             print(clip.stem, {k: v[-1] for k, v in rows.items()}, file=sys.stderr)
     means = {k: {m: round(float(np.mean([r[m] for r in v])), 4) for m in v[0]} for k, v in rows.items()}
     return {"clips": [c.stem for c in clips], "frames": FRAMES, "mean": means, "each": rows}

@@ -20,7 +20,13 @@ def write_readme() -> None:
 
 
 def readme() -> str:
-    sections = {"throughput": throughput, "memory": memory, "quality": quality}
+    sections = {
+        "throughput": throughput,
+        "network": network,
+        "peers": peers,
+        "memory": memory,
+        "quality": quality,
+    }
     parts = [HEAD]
     for name, render in sections.items():
         path = RESULTS / f"{name}.json"
@@ -35,7 +41,9 @@ def readme() -> str:
 def throughput(result: dict) -> str:
     rows = [
         [r["size"], r["preset"], f"**{r['ratio']:.2f}** ({min(r['ratios']):.2f} to {max(r['ratios']):.2f})",
-         r["transcode_fps"], r["colorize_fps"], f"{r['peak_mb']['colorize']} / {r['peak_mb']['transcode']}"]
+         r["colorize_fps"], r["transcode_fps"], *(r.get("limits_fps", {}).get(n, "") for n in ("decode", "encode")),
+         f"{r['predicted']:.0%}" if "predicted" in r else "",
+         f"{r['peak_mb']['colorize']} / {r['peak_mb']['transcode']}"]
         for r in result["rows"]
     ]  # fmt: skip
     stages = list(result["rows"][0]["ms_per_frame"])
@@ -43,10 +51,41 @@ def throughput(result: dict) -> str:
     return (
         f"## Throughput\n\n{result['film']}; {result['rows'][0]['backend']}. Time of colouring (model loading included)"
         " / time of a plain decode and encode of the same file with x264 at the same settings.\n\n"
-        + table(["size", "preset", "ratio", "transcode fps", "vidcolor fps", "peak MB, vidcolor / transcode"], rows)
+        + table(["size", "preset", "ratio", "vidcolor fps", "transcode fps", "decode only", "encode only",
+                 "frames predicted", "peak MB, vidcolor / transcode"], rows)
         + "\n\nMilliseconds a frame that each stage was at work (three threads side by side, which share the cores with"
         " the codecs' own):\n\n" + table(["size", "preset", *stages], times) + "\n"
     )  # fmt: skip
+
+
+def network(result: dict) -> str:
+    rows = [
+        [r["way"], "x".join(map(str, r["shape"])), r["pictures_per_second"], f"**{r['times_eager']:.2f}**", r["gmac"],
+         f"{r['share_of_matmul_peak']:.0%}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return (
+        "## Network\n\nPictures a second, medians of rounds in which every way is measured once. Eager: PyTorch in fp32"
+        f" at the same shape, in the same round. Roof: {result['matmul_gmac_per_second']:g} GMAC/s of a 2048 x 2048 f32"
+        " matrix product on the same cores (bf16 has a higher one).\n\n"
+        + table(["way", "batch x height x width", "pictures / s", "times eager", "GMAC a picture", "of the roof"], rows)
+        + "\n\nNot run: " + "; ".join(f"{k} ({v})" for k, v in result["not_run"].items()) + ".\n"
+    )  # fmt: skip
+
+
+def peers(result: dict) -> str:
+    rows = [[r["name"], r["parameters_m"], r["gmac"], r["input"], r["pictures_per_second"]] for r in result["rows"]]
+    ours = result["vidcolor"]
+    files = [[f"frames as {f['image']} files, without any network", f["frames"], round(f["total"], 1),
+              round(f["peak_bytes"] / 1e6)] for f in result["frame_by_frame"]]  # fmt: skip
+    return (
+        "## Beside others\n\nNetworks of other colourisers' architecture and size with random weights, for speed only;"
+        " fp32 where nothing else is said.\n\n"
+        + table(["network", "M parameters", "GMAC", "input", "pictures / s"], rows)
+        + "\n\nThe way through RGB files on disk, without a network, and all of vidcolor, with one; 1080p, x264.\n\n"
+        + table(["way", "frames", "seconds", "MB on disk"], [*files, ["vidcolor", ours["frames"], ours["seconds"], 0]])
+        + "\n"
+    )
 
 
 def memory(result: dict) -> str:
@@ -66,13 +105,14 @@ def quality(result: dict) -> str:
             f"{m['colourfulness_abs']:.1f}",
             f"{m['flicker']:.2f}",
             f"{m['flicker_per_colour']:.3f}",
+            f"{m['predicted']:.0%}" if m.get("predicted") else "",
         ]
         for name, m in result["mean"].items()
     ]
     return (
         f"## Colour and steadiness\n\n{len(result['clips'])} clips made grey, {result['frames']} frames each, means."
         " Flicker: RMS of the a\\*b\\* change along DIS flow where the luma agrees, in a\\*b\\* units.\n\n"
-        + table(["", "PSNR dB", "colourfulness", "flicker", "flicker / colourfulness"], rows) + "\n"
+        + table(["", "PSNR dB", "colourfulness", "flicker", "flicker / colourfulness", "frames predicted"], rows) + "\n"
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import statistics
@@ -20,6 +21,7 @@ from vidcolor.options import ColorizeOptions
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080), "4k": (3840, 2160)}
 CLIPS = ("juggling_lawn", "dog_park", "bmx_fast_pan", "bear")
 CRF = 18
+HELD = 48  # decoded frames in memory for the encoder alone
 
 
 def transcode(source: Path, target: Path, preset: str) -> dict:
@@ -54,12 +56,44 @@ def colorize(source: Path, target: Path, preset: str) -> dict:
             "seconds": time.perf_counter() - began,
             "load": load,
             "frames": summary.frames,
+            "predicted": summary.predicted,
             "busy": summary.busy,
             "backend": colorizer.backend.description,
         }
 
 
-WORK = {"transcode": transcode, "colorize": colorize}
+def decode(source: Path, target: Path, preset: str) -> dict:
+    """Decode only: one limit of any way."""
+    began = time.perf_counter()
+    with av.open(str(source)) as inp:
+        video = inp.streams.video[0]
+        video.thread_type = "AUTO"
+        count = sum(1 for _ in inp.decode(video))
+    return {"seconds": time.perf_counter() - began, "frames": count}
+
+
+def encode(source: Path, target: Path, preset: str) -> dict:
+    """Encode only, frames that are decoded already, over and over: the other limit."""
+    with av.open(str(source)) as inp:
+        video = inp.streams.video[0]
+        frames = list(itertools.islice(inp.decode(video), HELD))
+        total, rate, base = video.frames, video.average_rate, video.time_base
+    assert base is not None
+    assert rate is not None
+    began = time.perf_counter()
+    with av.open(str(target), "w") as out:
+        stream = out.add_stream("libx264", rate=rate, options={"crf": str(CRF), "preset": preset})
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, frames[0].format.name
+        stream.codec_context.thread_type = "AUTO"
+        for i in range(total):
+            frame = frames[i % len(frames)]
+            frame.pts, frame.time_base, frame.pict_type = i, 1 / rate, 0  # type: ignore[assignment]
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return {"seconds": time.perf_counter() - began, "frames": total}
+
+
+WORK = {"transcode": transcode, "colorize": colorize, "decode": decode, "encode": encode}
 
 
 def in_process(name: str, source: Path, preset: str) -> dict:
@@ -96,6 +130,8 @@ def row(size: str, preset: str, pairs: list[dict]) -> dict:
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(r, 3) for r in ratios],
         "transcode_fps": round(middle["transcode"]["frames"] / middle["transcode"]["seconds"], 2),
+        "limits_fps": {n: round(middle[n]["frames"] / middle[n]["seconds"], 2) for n in ("decode", "encode")},
+        "predicted": round(middle["colorize"]["predicted"] / frames, 3),
         "colorize_fps": round(frames / middle["colorize"]["seconds"], 2),
         "load_seconds": round(middle["colorize"]["load"], 2),
         "backend": middle["colorize"]["backend"],

@@ -17,20 +17,23 @@ LAYERS = [
     {"vidcolor.options", "vidcolor.summary", "vidcolor.jobs", "vidcolor.target"},
     {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
     {"vidcolor.preview", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots"},
+    {"vidcolor.steady"},
     {"vidcolor.video", "vidcolor.backends"},
     {"vidcolor.pipeline", "vidcolor.image"},
-    {"vidcolor.api", "vidcolor.info"},
+    {"vidcolor.api", "vidcolor.info", "vidcolor.engines"},
     {"vidcolor.cli"},
     {"vidcolor.__main__"},
     {"training"},
     {"benchmarks"},
+    {"engines"},
 ]
-PURE = ("vidcolor.color", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.preview")
+PURE = ("vidcolor.color", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.steady",
+        "vidcolor.preview")  # fmt: skip
 HEAVY = {"torch", "openvino", "onnx", "onnxruntime"}
 
 
 def modules():
-    for folder in ("vidcolor", "training", "benchmarks"):
+    for folder in ("vidcolor", "training", "engines", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
@@ -75,7 +78,8 @@ def test_the_pipeline_knows_no_concrete_backend_and_the_core_no_codec():
 
 
 def test_engines_are_imported_only_where_they_are_run():
-    allowed = {"vidcolor.model", "vidcolor.backends.openvino", "vidcolor.backends.pytorch"}
+    light = {"vidcolor.backends", "vidcolor.backends.cache", "vidcolor.backends.shapes"}
+    allowed = {"vidcolor.model"} | {m for m in MODULES if m.startswith("vidcolor.backends.")} - light
     for name, path in MODULES.items():
         if name.startswith("vidcolor") and name not in allowed:
             assert not {m.split(".")[0] for m in imports(path, top_level=True)} & HEAVY, name

@@ -6,13 +6,17 @@ import pytest
 
 from tests.conftest import SAMPLE
 from vidcolor import options
-from vidcolor.backends import BACKENDS, choose, make_backend, missing
+from vidcolor.backends import BACKENDS, candidates, driver_present, make_backend, missing
 from vidcolor.color import Encoding
 from vidcolor.errors import BackendError, OptionError
 from vidcolor.preview import SmallSize, make_small, network_input
 from vidcolor.weights import open_model
 
-TOLERANCE = {"f32": (0.02, 0.5), "bf16": (0.35, 8.0)}  # mean and greatest |dAB| by the precision of the engine
+TOLERANCE = {
+    "f32": (0.02, 0.5),
+    "bf16": (0.35, 8.0),
+    "f16": (0.1, 4.0),
+}  # mean and greatest |dAB| by the precision of the engine
 PRESENT = [name for name in BACKENDS if not missing(name)]
 
 
@@ -33,15 +37,23 @@ def reference():
     return PyTorchBackend(open_model(), device="cpu")
 
 
-@pytest.fixture(scope="module", params=[("openvino", "f32"), ("openvino", "bf16"), ("pytorch", "f32")], ids="-".join)
+VARIANTS = [("openvino", "f32"), ("openvino", "bf16"), ("onnx", "f32"), ("pytorch", "f32")]
+CUDA = [("pytorch", "f16"), ("tensorrt", "f16"), ("rtx", "f16")]
+
+
+@pytest.fixture(scope="module", params=VARIANTS + (CUDA if driver_present() else []), ids="-".join)
 def backend(request):
     name, precision = request.param
-    if missing(name):
+    if missing(name) and precision != "f16":  # where there is a card, its backends must be there too
         pytest.skip(f"{name} is not installed")
-    if name == "openvino":
+    if name == "openvino":  # the precision is its choice, elsewhere it is fixed
         from vidcolor.backends.openvino import OpenVINOBackend
 
         made = OpenVINOBackend(open_model(), precision=precision)
+    elif (name, precision) == ("pytorch", "f32"):
+        from vidcolor.backends.pytorch import PyTorchBackend
+
+        made = PyTorchBackend(open_model(), device="cpu")
     else:
         made = make_backend(name, open_model())[0]
     yield made, precision
@@ -81,12 +93,26 @@ def test_the_command_line_offers_every_backend():
 
 
 def test_auto_says_what_it_took_and_why():
-    name, why = choose()
+    name, why = next(candidates())
     assert name in PRESENT
-    assert why
     made, reason = make_backend("auto", open_model())
-    assert (made.name, reason) == (name, why)
+    assert made.name == name or "backend " + name in reason
+    assert reason.startswith(why)
     assert made.description
+    assert made.device in ("cpu", "cuda")
+
+
+def test_auto_passes_over_what_does_not_start_and_says_so(monkeypatch):
+    def broken(model):
+        raise BackendError("backend openvino: a part is missing; reinstall it")
+
+    monkeypatch.setitem(BACKENDS, "openvino", broken)
+    monkeypatch.setattr("vidcolor.backends.driver_present", lambda: False)
+    made, why = make_backend("auto", open_model())
+    assert made.name == "onnx"
+    assert why.endswith("; backend openvino: a part is missing; reinstall it")
+    with pytest.raises(BackendError, match="a part is missing"):
+        make_backend("openvino", open_model())
 
 
 def test_an_unknown_backend_lists_the_known():
@@ -100,8 +126,13 @@ def test_a_missing_package_is_named(monkeypatch):
         make_backend("openvino", open_model())
     with pytest.raises(BackendError, match="torch"):
         make_backend("pytorch", open_model())
-    with pytest.raises(BackendError, match="no backend"):
-        choose()
+    with pytest.raises(BackendError, match=r"pip install onnxruntime onnxruntime-ep-nv-tensorrt-rtx-cu13 onnx$"):
+        make_backend("rtx", open_model())
+    with pytest.raises(BackendError, match="torch-tensorrt"):
+        make_backend("tensorrt", open_model())
+    assert not list(candidates())
+    with pytest.raises(BackendError, match="no backend can run here: pip install openvino"):
+        make_backend("auto", open_model())
 
 
 def test_without_cuda_a_cuda_device_is_refused():
@@ -113,3 +144,31 @@ def test_without_cuda_a_cuda_device_is_refused():
     else:
         with pytest.raises(BackendError, match="CUDA"):
             PyTorchBackend(open_model(), device="cuda")
+
+
+@pytest.mark.skipif(driver_present(), reason="there is a card: the suite above runs rtx on it")
+def test_without_a_card_rtx_is_refused_in_one_line():
+    pytest.importorskip("onnxruntime_ep_nv_tensorrt_rtx")
+    with pytest.raises(BackendError) as told:
+        make_backend("rtx", open_model())
+    assert "NVIDIA driver" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_batch_that_does_not_fit_is_halved():
+    torch = pytest.importorskip("torch")
+    from vidcolor.backends.memory import in_halves
+
+    seen = []
+
+    def run(batch):
+        seen.append(len(batch))
+        if len(batch) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return batch * 2
+
+    batch = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)
+    np.testing.assert_array_equal(in_halves(run, batch), batch * 2)
+    assert seen == [7, 3, 1, 2, 4, 2, 2]
+    with pytest.raises(BackendError, match="one picture of 1 x 1"):
+        in_halves(lambda batch: run(np.zeros((3, 1, 1, 1))), batch)

@@ -120,6 +120,7 @@ def add_training(run: argparse.ArgumentParser) -> None:
     how.add_argument("--out", type=Path, required=True, help="run folder")
     how.add_argument("--init", type=Path, help="model file (ONNX) to start from")
     how.add_argument("--steps", type=int, help="instead of the preset's")
+    how.add_argument("--score-every", type=int, help="steps, instead of the preset's")
     how.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")
     how.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     how.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto",
@@ -157,7 +158,8 @@ def run_gather(args: argparse.Namespace) -> int:
 def run_train(args: argparse.Namespace) -> int:
     group = join(args.device)
     try:
-        preset = dataclasses.replace(PRESETS[args.preset], **({"steps": args.steps} if args.steps else {}))
+        asked = {"steps": args.steps, "score_every": args.score_every}
+        preset = dataclasses.replace(PRESETS[args.preset], **{k: v for k, v in asked.items() if v})
         photos = open_pictures(
             args.data,
             min_chroma=args.min_chroma,

@@ -51,10 +51,16 @@ def write_card(
         "decodings": curve,
         "training": [{k: v for k, v in row.items() if k != "rate"} for row in stats if "psnr" in row],
         "preset": json.loads((run / "options.json").read_text()),
-        "before": before and {k: before[k] for k in ("step", "preset", "training")},
+        "earlier": earlier_runs(before) if before else [],
     }
     (out.parent / "RESULTS.json").write_text(json.dumps(results, indent=1) + "\n")
     (out.parent / "MODEL_CARD.md").write_text(card(results))
+
+
+def earlier_runs(before: dict) -> list[dict]:
+    """The runs that led to the results `before`, the first one first, with what the card tells of them."""
+    runs = [*before.get("earlier", [before["before"]] if before.get("before") else []), before]
+    return [{k: run[k] for k in ("step", "preset", "training")} for run in runs]
 
 
 def card(results: dict) -> str:
@@ -71,7 +77,7 @@ def card(results: dict) -> str:
         [[r["step"], f"{r.get('loss', r.get('l1')):.3f}", f"{r['psnr']:.2f}", f"{r['colourfulness_abs']:.1f}"]
          for r in results["training"]],
     )  # fmt: skip
-    runs = [r for r in (results["before"], results) if r]
+    runs = [*results["earlier"], results]
     recipe = "\n".join(f"{i}. {_recipe(r)}" for i, r in enumerate(runs, 1))
     return f"""# Model card: vidcolor-{"default" if bins else "classic"}
 
@@ -97,7 +103,7 @@ truth's, which would be above 1 for a model that makes noise.
 
 {figures}
 {_decoding(learnt, results["decodings"]) if bins else ""}
-Along the {"second run" if results["before"] else "run"} (averaged weights, plain decoding, photographs set aside from
+Along the {"last run" if results["earlier"] else "run"} (averaged weights, plain decoding, photographs set aside from
 training):
 
 {course}

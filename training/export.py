@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from safetensors.torch import save_file
 
 from vidcolor.model import BinsGenerator, UNet, fold
@@ -30,7 +31,7 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
             dynamo=True,
             opset_version=OPSET,
             verbose=False,
-            optimize=False,  # it merges weights of equal value, and the PyTorch backend reads them by name
+            optimize=False,  # it merges weights of equal value, and the PyTorch backend reads them by name; so below
             input_names=["lightness"],
             output_names=["ab"],
             dynamic_shapes=(
@@ -43,6 +44,8 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
         )
     assert program is not None
     model = program.model_proto
+    fold_constants(model)  # TensorRT's parser takes axes only as plain constants
+    remove_unused_nodes(model)
     store_half(model)
     facts = facts | {
         "format": "vidcolor 1",

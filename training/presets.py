@@ -73,10 +73,10 @@ PRESETS = {
         ),
         steps=5000,
     ),
-    "refine": Preset(  # the default's second run, from its model file and with more photographs
+    "refine": Preset(  # the default's later runs, from its model file and with more photographs
         generator=replace(CONFIGS["default"], temperature=0.7),
-        stages=(Stage(0.75, 160, "pointwise"), Stage(1.00, 192, "pointwise")),
-        steps=3600,
+        stages=(Stage(0.60, 160, "pointwise"), Stage(0.85, 192, "pointwise"), Stage(1.00, 224, "pointwise")),
+        steps=6000,
         learning_rate=4e-4,
         warmup=100,
         min_crop=0.2,

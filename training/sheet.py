@@ -22,7 +22,7 @@ def contact_sheet(
     """An evenly spaced choice of square `photos` (not picked by result), as uint8 RGB ``(h, w, 3)``."""
     count = min(columns * rows, len(photos))
     cells = []
-    for i in np.linspace(0, len(photos) - 1, count).astype(int):
+    for i in ((np.arange(count) + 0.5) * len(photos) / count).astype(int):
         photo = photos[i]
         lightness = to_lab(photo)[..., 0]
         ab = cv2.resize(predict(lightness[None, None])[0].transpose(1, 2, 0), photo.shape[1::-1])

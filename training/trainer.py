@@ -344,8 +344,8 @@ def predictor(generator: nn.Module, device: torch.device | str, *, bf16: bool = 
 
 
 def wants_bf16(device: torch.device | str) -> bool:
-    """Whether bf16 autocast is faster than fp32 on `device`: with tensor cores, or a CPU with matrix tiles (AMX)."""
+    """Whether bf16 autocast is faster than fp32 on `device`: with tensor cores, or a CPU that multiplies bf16."""
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(has_tiles and has_tiles())
+    told = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
+    return any(bool(has and has()) for has in told)

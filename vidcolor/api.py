@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,9 @@ import numpy as np
 from vidcolor.backends import make_backend
 from vidcolor.image import color_picture, colorize_still, is_still, picture_preview
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import colorize_film, smooth
-from vidcolor.preview import SmallSize, crop_grid, network_input
-from vidcolor.shots import CutDetector
-from vidcolor.smoothing import make_smoother
+from vidcolor.pipeline import colorize_film
+from vidcolor.preview import Small, SmallSize, crop_grid, network_input
+from vidcolor.steady import Pace, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.weights import open_model
 
@@ -81,12 +82,15 @@ class Colorizer:
 
         `smoothing` overrides that of the options. One frame comes out for each that goes in, without delay.
         """
-        smoother = make_smoother(self.options.smoothing if smoothing is None else smoothing)
-        cuts = CutDetector()
+        options = self.options if smoothing is None else replace(self.options, smoothing=smoothing)
+        pace = Pace(self.backend.device, options)
+        steady = Steady(pace.smoother(), pace)
         for picture in pictures:
             signal, small = picture_preview(picture, self.options.size)
             size = SmallSize(small.lightness.shape[1], small.lightness.shape[0])
-            predicted = self.backend.predict(network_input([small.lightness], size))
-            ab = crop_grid(predicted, size, self.backend.stride)[0]
-            _, ab = smooth(cuts, smoother, small, ab)
+            _, ab = steady(small, partial(self._look, small, size))
             yield color_picture(signal, small, ab * np.float32(self.options.strength), picture.dtype)
+
+    def _look(self, small: Small, size: SmallSize) -> np.ndarray:
+        predicted = self.backend.predict(network_input([small.lightness], size))
+        return crop_grid(predicted, size, self.backend.stride)[0]

@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vidcolor import __version__
@@ -25,6 +25,7 @@ EPILOG = """examples:
   vidcolor photos/ -o coloured/              a folder of stills and films
   vidcolor film.mp4 -o side.mp4 --compare    source and result side by side
   vidcolor info                              versions, backends and the model
+  vidcolor engines [build|clear]             what NVIDIA cards run, kept for the next start
 
 exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""
 
@@ -32,8 +33,8 @@ exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0] == "info":
-        return info(args[1:])
+    if args and args[0] in COMMANDS:
+        return COMMANDS[args[0]](args[1:])
     parser = make_parser()
     parsed = parser.parse_args(args)
     try:
@@ -77,6 +78,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--size", type=int, default=defaults.size, metavar="PIXELS",
         help=f"short side of what the network sees ({defaults.size})",
     )  # fmt: skip
+    colour.add_argument(
+        "--every", type=every, default=defaults.every, metavar="N|auto",
+        help="let the network see every N-th frame and carry colour in between (auto: as motion asks)",
+    )  # fmt: skip
     colour.add_argument("--backend", choices=BACKENDS, default=defaults.backend, help="engine for the network (auto)")
     colour.add_argument(
         "--batch", type=int, default=defaults.batch, metavar="N", help=f"frames at once ({defaults.batch})"
@@ -109,6 +114,16 @@ def seconds(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or [HH:]MM:SS") from None
     return total
+
+
+def every(text: str) -> int | None:
+    """A number of frames, or None for "auto"."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of frames; give one, or auto") from None
 
 
 def to_options(parsed: argparse.Namespace) -> ColorizeOptions:
@@ -184,6 +199,38 @@ def info(argv: Sequence[str]) -> int:
     else:
         show(facts)
     return 0
+
+
+def engines(argv: Sequence[str]) -> int:
+    """`vidcolor engines`: list, build or clear the engine cache."""
+    parser = argparse.ArgumentParser(prog="vidcolor engines", description="Engines that are kept for the next start.")
+    parser.add_argument("action", nargs="?", choices=("list", "build", "clear"), default="list")
+    parser.add_argument("--backend", choices=("tensorrt", "rtx"), help="to build for (default: all that are installed)")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
+    parser.add_argument("--json", action="store_true", help="the list as JSON")
+    args = parser.parse_args(argv)
+    from vidcolor.backends.cache import EngineCache
+    from vidcolor.engines import build, listed, show
+
+    terminal = Terminal(quiet=False, as_json=args.json)
+    try:
+        if args.action == "build":
+            for description in build([args.backend] if args.backend else [], args.model):
+                terminal.note(f"ready: {description}")
+        elif args.action == "clear":
+            cache = EngineCache()
+            terminal.note(f"{cache.clear()} engines removed from {cache.folder}")
+        elif args.json:
+            print(json.dumps(listed(), indent=2))
+        else:
+            show(listed())
+    except (VidcolorError, OSError) as error:
+        terminal.error(str(error))
+        return 1
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"info": info, "engines": engines}
 
 
 def entry() -> None:

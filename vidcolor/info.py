@@ -12,21 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from vidcolor import __version__
-from vidcolor.backends import BACKENDS, choose, missing
-from vidcolor.errors import BackendError
+from vidcolor.backends import BACKENDS, candidates, missing
 from vidcolor.weights import open_model
 
-PACKAGES = ("av", "numpy", "opencv-python-headless", "pillow", "openvino", "torch", "rich")
+PACKAGES = ("av", "numpy", "opencv-python-headless", "pillow", "openvino", "onnxruntime", "torch",
+            "torch-tensorrt", "onnxruntime-ep-nv-tensorrt-rtx-cu13", "rich")  # fmt: skip
 
 
 def gather(model: Path | None) -> dict:
     """All facts as plain values."""
     file = open_model(model)
     hidden = ("config", "centres", "log_prior", "colours", "offset", "metrics")
-    try:
-        chosen, why = choose()
-    except BackendError as error:
-        chosen, why = "none", str(error)
+    chosen, why = next(candidates(), ("none", "no backend is installed: pip install openvino"))
     return {
         "vidcolor": __version__,
         "python": platform.python_version(),

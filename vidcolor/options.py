@@ -16,7 +16,7 @@ CODECS = {  # the name a user gives -> FFmpeg's encoder
     "ffv1": "ffv1",
     "prores": "prores_ks",
 }
-BACKENDS = ("auto", "openvino", "pytorch")
+BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class ColorizeOptions:
         OptionError: a value is out of its range.
     """
 
-    backend: str = "auto"  # which engine runs the network: auto, openvino or pytorch
+    backend: str = "auto"  # which engine runs the network; see BACKENDS
     model: Path | None = None  # an ONNX model file instead of the shipped one
     size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
     smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
+    every: int | None = None  # the network sees every so-many-th frame; None: as motion asks on a CPU, all on a GPU
     batch: int = 4  # frames the network sees at once
     codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
     crf: float | None = None  # quality on the codec's own scale; None: the codec's default
@@ -49,6 +50,8 @@ class ColorizeOptions:
         check_range("size", self.size, 32, 4096)
         check_range("strength", self.strength, 0.0, 2.0)
         check_range("smoothing", self.smoothing, 0.0, 1.0)
+        if self.every is not None:
+            check_range("every", self.every, 1, 100)
         check_range("batch", self.batch, 1, 256)
         check_range("start", self.start or 0.0, 0.0, float("inf"))
         if self.end is not None and not (self.start or 0.0) < self.end < math.inf:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -19,8 +20,7 @@ from vidcolor.chroma import chroma_coefficients, chroma_planes
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
-from vidcolor.shots import CutDetector
-from vidcolor.smoothing import Smoother, make_smoother
+from vidcolor.steady import Clock, Pace, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
 from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_encoding, video_settings
@@ -39,20 +39,6 @@ class Coloured:
     frame: av.VideoFrame
     small: Small
     ab: np.ndarray
-
-
-class Clock:
-    """Adds up how long each stage works; a stage belongs to one thread."""
-
-    def __init__(self) -> None:
-        self.busy: dict[str, float] = {}
-
-    def time(self, stage: str, work: Callable, *args):
-        began = time.perf_counter()
-        try:
-            return work(*args)
-        finally:
-            self.busy[stage] = self.busy.get(stage, 0.0) + time.perf_counter() - began
 
 
 class Link:
@@ -252,20 +238,26 @@ def color_frames(
     clock: Clock,
     report: Callable[[], None],
 ) -> None:
-    """Main thread: small L* in batches through the network, then through the smoother in the film's order.
+    """Main thread: small L* through the network, in batches where it sees every frame, then through the smoother in the
+    film's order.
 
     Packets of other streams are not held back by a batch: the muxer puts all in order.
     """
-    cuts, smoother = CutDetector(), make_smoother(options.smoothing)
+    pace = Pace(backend.device, options)
+    steady = Steady(pace.smoother(), pace)
+    size_of_batch = options.batch if pace.every == 1 else 1
     batch: list[tuple[av.VideoFrame, Small]] = []
 
+    def look(pictures: list[Small]) -> np.ndarray:
+        x = network_input([small.lightness for small in pictures], size)
+        summary.predicted += len(pictures)
+        return crop_grid(clock.time("network", backend.predict, x), size, backend.stride)
+
     def flush() -> None:
-        if not batch:
-            return
-        x = network_input([small.lightness for _, small in batch], size)
-        grids = crop_grid(clock.time("network", backend.predict, x), size, backend.stride)
-        for (frame, small), ab in zip(batch, grids, strict=True):
-            is_cut, ab = clock.time("smoothing", smooth, cuts, smoother, small, ab)
+        ahead = iter(look([small for _, small in batch])) if batch and pace.every == 1 else None
+        for frame, small in batch:
+            predict = partial(next, ahead) if ahead else lambda small=small: look([small])[0]
+            is_cut, ab = steady(small, predict, clock)
             summary.shots += is_cut
             out.put(Coloured(frame, small, ab * np.float32(options.strength)))
             summary.frames += 1
@@ -277,17 +269,10 @@ def color_frames(
             out.put(item)
             continue
         batch.append(item)
-        if len(batch) == options.batch:
+        if len(batch) == size_of_batch:
             flush()
     flush()
     out.put(Link.END)
-
-
-def smooth(cuts: CutDetector, smoother: Smoother, small: Small, ab: np.ndarray) -> tuple[bool, np.ndarray]:
-    is_cut = cuts.update(small.lightness)
-    if is_cut:
-        smoother.reset()
-    return is_cut, smoother.update(small.lightness, ab)
 
 
 def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: ColorizeOptions, clock: Clock) -> None:

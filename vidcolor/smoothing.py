@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+KNOWN = 0.5  # trust from which on a carried colour is changed in steps only
 LIGHTNESS_TOLERANCE = 4.7  # L* by which a carried pixel may differ before its past is doubted (12 of 255)
 
 
 class Smoother(Protocol):
-    """Causal filter over the frames of one shot."""
+    """Causal filter over the frames of one shot: for each frame `carry`, then `update`."""
 
     def reset(self) -> None:
         """Forget the past: a new shot begins."""
 
-    def update(self, lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
-        """The steadied a*b* ``(h', w', 2)`` of a frame with small L* ``(h, w)`` and predicted a*b* ``(h', w', 2)``."""
+    def carry(self, lightness: np.ndarray) -> float:
+        """Carry the colour of the past to a frame with small L* ``(h, w)``.
+
+        Gives the share of the picture, 0..1, whose colour that leaves in doubt: 1 where there is no past.
+        """
+
+    def update(self, ab: np.ndarray | None) -> np.ndarray:
+        """The steadied a*b* ``(h', w', 2)`` of that frame.
+
+        `ab` is its prediction, of the same shape; without one the carried colour stands, so `carry` must have found a
+        past.
+        """
 
 
 class NoSmoother:
@@ -27,8 +39,24 @@ class NoSmoother:
     def reset(self) -> None:
         pass
 
-    def update(self, lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    def carry(self, lightness: np.ndarray) -> float:
+        return 1.0
+
+    def update(self, ab: np.ndarray | None) -> np.ndarray:
+        assert ab is not None
         return ab
+
+
+@dataclass(frozen=True)
+class Past:
+    """The newest frame of a shot."""
+
+    grey: np.ndarray  # (h, w) uint8: what flow is sought on
+    small: np.ndarray  # (h', w') float32, L* on the grid of a*b*
+    ab: np.ndarray  # (h', w', 2) float32
+    trust: np.ndarray  # (h', w') float32, 0..1: how far its colour has been carried without doubt
+    due: np.ndarray | None = None  # (h', w', 2) float32: change of a*b* that is still to come
+    left: int = 0  # frames that it is shared among
 
 
 class FlowSmoother:
@@ -36,30 +64,70 @@ class FlowSmoother:
 
     k is `amount` where the warped luma matches and falls as ``exp(-(dL / LIGHTNESS_TOLERANCE)^2)``, so occlusions
     and fast changes take the new prediction. Flow: Dense Inverse Search (Kroeger et al. 2016) on the small luma.
+
+    Frames without a prediction take the warped colour. A prediction after n frames moves colour by what n predictions
+    would have moved it, ``1 - amount^n`` of the way; where the luma matched all along, in n equal steps, for a step
+    every n frames would be seen as a pulse.
     """
 
     def __init__(self, amount: float) -> None:
         self.amount = amount
         self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self.past: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.reset()
 
     def reset(self) -> None:
-        self.past = None
+        self.past: Past | None = None
+        self.lightness: np.ndarray | None = None  # of a frame that has nothing behind it
+        self.steps = 0  # frames since the last prediction
 
-    def update(self, lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
-        grey = cv2.convertScaleAbs(lightness, alpha=2.55)
-        height, width = ab.shape[:2]
+    def carry(self, lightness: np.ndarray) -> float:
+        if self.past is None:
+            self.lightness = lightness
+            return 1.0
+        past, grey = self.past, to_grey(lightness)
+        height, width = past.small.shape
         small = cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
-        if self.past is not None:
-            past_grey, past_small, past_ab = self.past
-            flow = self.flow.calc(grey, past_grey, None)  # type: ignore[call-overload]  # where each pixel was a frame ago
-            x, y = cv2.split(grid(width, height) + shrink(flow, width, height))
-            carried = cv2.remap(past_ab, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            was = cv2.remap(past_small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            trust = self.amount * np.exp(-(((was - small) / LIGHTNESS_TOLERANCE) ** 2))
-            ab = ab + trust[..., None] * (carried - ab)
-        self.past = (grey, small, ab)
+        flow = self.flow.calc(grey, past.grey, None)  # type: ignore[call-overload]  # where each pixel was a frame ago
+        x, y = cv2.split(grid(width, height) + shrink(flow, width, height))
+
+        def move(plane: np.ndarray) -> np.ndarray:
+            return cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+        carried = move(cv2.merge((past.ab, past.small, past.trust)))
+        match = np.exp(-(((carried[..., 2] - small) / LIGHTNESS_TOLERANCE) ** 2))
+        ab, due = np.ascontiguousarray(carried[..., :2]), None
+        if past.due is not None and past.left:
+            share = move(past.due) * np.float32(1.0 / past.left)
+            ab, due = ab + share, share * np.float32(past.left - 1)
+        self.past = Past(grey, small, ab, carried[..., 3] * match, due, max(0, past.left - 1))
+        self.steps += 1
+        return float((self.past.trust < KNOWN).mean())
+
+    def update(self, ab: np.ndarray | None) -> np.ndarray:
+        past, n = self.past, self.steps
+        if past is None:
+            assert ab is not None
+            assert self.lightness is not None
+            small = cv2.resize(self.lightness, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
+            self.past = Past(to_grey(self.lightness), small, ab, np.ones(ab.shape[:2], np.float32))
+            return ab
+        if ab is None:
+            return past.ab
+        trust = past.trust[..., None]
+        move = 1.0 - np.float32(self.amount**n) * trust  # of the way to the prediction
+        now = np.clip(1.0 - trust / KNOWN, 0.0, move)  # at once, where the colour is not known at all
+        due = np.float32(0) if past.due is None else past.due
+        off = ab - (past.ab + due)
+        due = due + (move - now) * off
+        ab = past.ab + now * off + due * np.float32(1.0 / n)
+        due, sure = due * np.float32(1.0 - 1.0 / n), np.ones_like(past.trust)
+        self.past, self.steps = Past(past.grey, past.small, ab, sure, due, n - 1), 0
         return ab
+
+
+def to_grey(lightness: np.ndarray) -> np.ndarray:
+    """L* as uint8 0..255."""
+    return cv2.convertScaleAbs(lightness, alpha=2.55)
 
 
 def shrink(flow: np.ndarray, width: int, height: int) -> np.ndarray:

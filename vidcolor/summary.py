@@ -20,6 +20,7 @@ class Summary:
     target: str
     frames: int = 0
     shots: int = 0
+    predicted: int = 0  # frames that the network saw
     damaged: int = 0  # frames or packets that could not be decoded cleanly
     seconds: float = 0.0
     backend: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import time
 
 from rich.console import Console
@@ -15,6 +16,17 @@ from vidcolor.summary import Summary
 
 LABEL = 24  # characters of a file's name beside the bar
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+class Notes(logging.Handler):
+    """Passes on what the library reports while it works, such as the building of an engine."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(logging.INFO)
+        self.terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.terminal.note(record.getMessage())
 
 
 class Terminal:
@@ -35,6 +47,9 @@ class Terminal:
             console=self.console,
             transient=True,
         )
+        logger = logging.getLogger("vidcolor")
+        logger.setLevel(logging.INFO)
+        logger.handlers = [Notes(self)]
         self.task: TaskID | None = None
         self.label = ""
         self.began = self.spoke = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ class Backend(Protocol):
     """A loaded network. `close` frees it; predict may be called from one thread at a time."""
 
     name: str
+    device: str  # "cpu", or another where a prediction is nearly free: "cuda"
     stride: int  # network pixels along one side of an a*b* grid cell
     description: str  # device and precision, for people
 
@@ -33,18 +34,46 @@ def openvino(model: ModelFile) -> Backend:
     return OpenVINOBackend(model)
 
 
+def onnx(model: ModelFile) -> Backend:
+    from vidcolor.backends.onnxruntime import OnnxBackend
+
+    return OnnxBackend(model)
+
+
 def pytorch(model: ModelFile) -> Backend:
     from vidcolor.backends.pytorch import PyTorchBackend
 
     return PyTorchBackend(model)
 
 
+def tensorrt(model: ModelFile) -> Backend:
+    from vidcolor.backends.tensorrt import TensorRTBackend
+
+    return TensorRTBackend(model)
+
+
+def rtx(model: ModelFile) -> Backend:
+    from vidcolor.backends.onnxruntime import RtxBackend
+
+    return RtxBackend(model)
+
+
 BACKENDS: dict[str, Callable[[ModelFile], Backend]] = {
+    "tensorrt": tensorrt,
+    "rtx": rtx,
     "openvino": openvino,
+    "onnx": onnx,
     "pytorch": pytorch,
 }
 NEEDS = {  # packages a backend imports, with what installs them
+    "tensorrt": (("torch_tensorrt", "torch-tensorrt"), ("onnx", "onnx")),
+    "rtx": (
+        ("onnxruntime", "onnxruntime"),
+        ("onnxruntime_ep_nv_tensorrt_rtx", "onnxruntime-ep-nv-tensorrt-rtx-cu13"),
+        ("onnx", "onnx"),
+    ),
     "openvino": (("openvino", "openvino"),),
+    "onnx": (("onnxruntime", "onnxruntime"),),
     "pytorch": (("torch", "torch"), ("onnx", "onnx")),
 }
 
@@ -55,45 +84,71 @@ def missing(name: str) -> list[str]:
 
 
 def make_backend(name: str, model: ModelFile) -> tuple[Backend, str]:
-    """The backend `name`, or the best one present for "auto"; and why it was taken.
+    """The backend `name`, or the best one that starts here for "auto"; and why it was taken.
 
     Raises:
         OptionError: there is no such backend.
         BackendError: the named one is not installed or cannot run here, or "auto" found none.
     """
-    if name == "auto":
-        name, why = choose()
-    elif name in BACKENDS:
-        why = "as asked"
-    else:
-        raise OptionError(f"backend {name!r} is not known; choose from auto, {', '.join(BACKENDS)}")
+    if name != "auto":
+        if name not in BACKENDS:
+            raise OptionError(f"backend {name!r} is not known; choose from auto, {', '.join(BACKENDS)}")
+        return start(name, model), "as asked"
+    passed_over: list[str] = []
+    for candidate, why in candidates():
+        try:
+            return start(candidate, model), "; ".join([why, *passed_over])
+        except BackendError as error:
+            passed_over.append(str(error))
+    raise BackendError("; ".join(["no backend can run here: pip install openvino", *passed_over]))
+
+
+def start(name: str, model: ModelFile) -> Backend:
+    """The backend `name`.
+
+    Raises:
+        BackendError: it is not installed or cannot run here.
+    """
     if packages := missing(name):
         raise BackendError(f"backend {name}: {' and '.join(packages)} missing; pip install {' '.join(packages)}")
     try:
-        return BACKENDS[name](model), why
+        return BACKENDS[name](model)
     except (ImportError, OSError) as error:
         text = str(error).splitlines()[0]
         raise BackendError(f"backend {name}: cannot start here ({text}); reinstall it or choose another") from error
 
 
-def choose() -> tuple[str, str]:
-    """The backend for "auto" and the reason."""
-    if not missing("pytorch") and cuda_present():
-        return "pytorch", "a CUDA device is present"
-    if not missing("openvino"):
-        return "openvino", "no CUDA device for torch, OpenVINO is the fastest on a CPU"
-    if not missing("pytorch"):
-        return "pytorch", "OpenVINO is not installed"
-    raise BackendError("no backend is installed; pip install openvino")
+def candidates() -> Iterator[tuple[str, str]]:
+    """The installed backends, best one first, each with the reason to take it; whether it starts is another matter."""
+    if driver_present():
+        for name, why in (
+            ("tensorrt", "an NVIDIA card, and torch-tensorrt is installed"),
+            ("rtx", "an NVIDIA card, and TensorRT for RTX is installed"),
+        ):
+            if not missing(name):
+                yield name, why
+        if not missing("pytorch") and cuda_present():
+            yield "pytorch", "an NVIDIA card, and torch has CUDA"
+    for name, why in (
+        ("openvino", "no NVIDIA card in use, OpenVINO is the fastest on a CPU"),
+        ("onnx", "no NVIDIA card in use, and OpenVINO is not installed"),
+        ("pytorch", "no NVIDIA card in use, and nothing faster is installed"),
+    ):
+        if not missing(name):
+            yield name, why
+
+
+def driver_present() -> bool:
+    """Whether there is a CUDA driver; the engines are slow to import, so it is looked for first."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def cuda_present() -> bool:
-    """Whether torch finds a CUDA device; torch is slow to import, so the driver is looked for first."""
-    driver = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        ctypes.CDLL(driver)
-    except OSError:
-        return False
+    """Whether torch finds a CUDA device."""
     import torch
 
     return torch.cuda.is_available()

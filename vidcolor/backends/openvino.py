@@ -12,6 +12,7 @@ class OpenVINOBackend:
     """One network compiled for each input shape it meets; a film has one or two."""
 
     name = "openvino"
+    device = "cpu"
 
     def __init__(self, model: ModelFile, *, precision: str | None = None) -> None:
         self.core = ov.Core()

@@ -7,6 +7,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from vidcolor.backends.memory import in_halves
 from vidcolor.errors import BackendError
 from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import ModelFile
@@ -25,17 +26,20 @@ class PyTorchBackend:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise BackendError(f"device {device}: torch finds no CUDA; check the driver or use the CPU")
-        self.device = torch.device(device)
-        self.dtype = torch.float16 if self.device.type == "cuda" else torch.float32
+        self.device, self.place = torch.device(device).type, torch.device(device)
+        self.dtype = torch.float16 if self.device == "cuda" else torch.float32
         generator = load_generator(model)
         self.stride = generator.stride
-        self.generator = generator.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        self.generator = generator.to(self.place, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        where = torch.cuda.get_device_name(self.place) if self.device == "cuda" else "CPU"
         self.description = f"PyTorch {torch.__version__}, {where}, {str(self.dtype).removeprefix('torch.')}"
 
-    @torch.inference_mode()
     def predict(self, lightness: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(lightness).to(self.device, self.dtype, memory_format=torch.channels_last)
+        return in_halves(self._run, lightness)
+
+    @torch.inference_mode()
+    def _run(self, lightness: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(lightness).to(self.place, self.dtype, memory_format=torch.channels_last)
         return self.generator(x).float().cpu().numpy()
 
     def close(self) -> None:

@@ -1,0 +1,140 @@
+"""The network alone: every backend that runs here, at the sizes and batches that films come in."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from vidcolor.backends import Backend, driver_present, make_backend, missing
+from vidcolor.errors import BackendError
+from vidcolor.weights import ModelFile, open_model
+
+SHAPES = ((1, 224, 384), (4, 224, 384), (1, 256, 448), (8, 256, 448))
+ON_CARDS_SHAPES = ((1, 224, 384), (8, 224, 384), (32, 224, 384))
+
+
+def openvino_in(precision: str) -> Callable[[ModelFile], Backend]:
+    def make(model: ModelFile) -> Backend:
+        from vidcolor.backends.openvino import OpenVINOBackend
+
+        return OpenVINOBackend(model, precision=precision)
+
+    return make
+
+
+def pytorch_on_cpu(model: ModelFile) -> Backend:
+    from vidcolor.backends.pytorch import PyTorchBackend
+
+    return PyTorchBackend(model, device="cpu")
+
+
+def named(name: str) -> Callable[[ModelFile], Backend]:
+    return lambda model: make_backend(name, model)[0]
+
+
+WAYS: dict[str, tuple[str, Callable[[ModelFile], Backend]]] = {  # name -> backend it belongs to, constructor
+    "pytorch fp32": ("pytorch", pytorch_on_cpu),
+    "openvino f32": ("openvino", openvino_in("f32")),
+    "openvino bf16": ("openvino", openvino_in("bf16")),
+    "onnx f32": ("onnx", named("onnx")),
+    "pytorch cuda": ("pytorch", named("pytorch")),
+    "tensorrt": ("tensorrt", named("tensorrt")),
+    "rtx": ("rtx", named("rtx")),
+}
+ON_CARDS = ("pytorch cuda", "tensorrt", "rtx")
+
+
+def backends(model: ModelFile) -> Iterator[tuple[str, Backend | None, str]]:
+    """Name, backend and why there is none, of each of WAYS; closed after use."""
+    for name, (needs, make) in WAYS.items():
+        if name in ON_CARDS and not driver_present():
+            yield name, None, "no NVIDIA driver"
+        elif missing(needs):
+            yield name, None, f"pip install {' '.join(missing(needs))}"
+        else:
+            try:
+                backend = make(model)
+            except BackendError as error:
+                yield name, None, str(error)
+                continue
+            yield name, backend, ""
+            backend.close()
+
+
+def rate(backend: Backend, shape: tuple[int, int, int], *, seconds: float = 2.0) -> float:
+    """Pictures a second of `backend` on batches of random L* of `shape`: batch, height, width."""
+    n, h, w = shape
+    lightness = np.random.default_rng(0).uniform(0, 100, (n, 1, h, w)).astype(np.float32)
+    for _ in range(2):
+        backend.predict(lightness)
+    count, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        backend.predict(lightness)
+        count += n
+    return count / passed
+
+
+def gmac(model: ModelFile, shape: tuple[int, int, int]) -> float:
+    """Multiplications and additions of the convolutions for one picture of `shape`, in units of 1e9."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from vidcolor.backends.pytorch import load_generator
+
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        load_generator(model)(torch.zeros(1, 1, *shape[1:]))
+    return counter.get_total_flops() / 2e9
+
+
+def matmul_peak(seconds: float = 1.0) -> float:
+    """What this machine's CPU reaches in a large f32 matrix product, in GMAC a second: the roof over the network."""
+    import torch
+
+    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
+    torch.mm(a, b)
+    count, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        torch.mm(a, b)
+        count += 1
+    return count * 2048**3 / 1e9 / passed
+
+
+def network(*, rounds: int = 3, seconds: float = 2.0) -> dict:
+    """Medians over `rounds`, in each of which every way is measured once at every shape, side by side."""
+    model = open_model()
+    shapes = ON_CARDS_SHAPES if driver_present() else SHAPES
+    absent: dict[str, str] = {}
+    rates: dict[tuple[str, tuple[int, int, int]], list[float]] = {}
+    described: dict[str, str] = {}
+    peaks = []
+    for _ in range(rounds):
+        peaks.append(matmul_peak())
+        for name, backend, why in backends(model):
+            if backend is None:
+                absent[name] = why
+                continue
+            described[name] = backend.description
+            for shape in shapes:
+                rates.setdefault((name, shape), []).append(rate(backend, shape, seconds=seconds))
+            print(name, {s: round(rates[name, s][-1], 1) for s in shapes}, file=sys.stderr)
+    peak = statistics.median(peaks)
+    rows = []
+    for (name, shape), found in rates.items():
+        pairs = zip(found, rates["pytorch fp32", shape], strict=True)
+        cost, middle = gmac(model, shape), statistics.median(found)
+        rows.append(
+            {
+                "way": name,
+                "backend": described[name],
+                "shape": list(shape),
+                "pictures_per_second": round(middle, 2),
+                "times_eager": round(statistics.median(a / b for a, b in pairs), 2),
+                "gmac": round(cost, 2),
+                "share_of_matmul_peak": round(cost * middle / peak, 3),
+            }
+        )
+    return {"matmul_gmac_per_second": round(peak, 1), "rows": rows, "not_run": absent}

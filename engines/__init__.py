@@ -1,0 +1,1 @@
+"""Engines ahead of time: built for named GPUs, checked against PyTorch, measured. Not installed."""

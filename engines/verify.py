@@ -1,0 +1,47 @@
+"""Does every backend that runs here say what PyTorch says in fp32?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from benchmarks.network import backends, pytorch_on_cpu
+from vidcolor.weights import ModelFile
+
+# Greatest mean and greatest single |dAB| against PyTorch in fp32, by the precision at the end of the description.
+LIMITS = {"f32": (0.02, 0.5), "float32": (0.02, 0.5), "bf16": (0.35, 12.0), "float16": (0.1, 6.0), "fp16": (0.1, 6.0)}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """|dAB| between a backend and PyTorch in fp32 over a set of pictures."""
+
+    mean: float
+    most: float
+    limit_mean: float
+    limit_most: float
+
+    @property
+    def holds(self) -> bool:
+        return self.mean <= self.limit_mean and self.most <= self.limit_most
+
+    def to_dict(self) -> dict:
+        return {k: round(v, 4) for k, v in asdict(self).items()} | {"holds": self.holds}
+
+
+def verify(model: ModelFile, pictures: Sequence[np.ndarray]) -> dict[str, Parity | str]:
+    """Parity of every way with PyTorch in fp32 on L* `pictures` ``(1, 1, h, w)``, or why it was not run."""
+    reference = pytorch_on_cpu(model)
+    expected = [reference.predict(x) for x in pictures]
+    found: dict[str, Parity | str] = {}
+    for name, backend, why in backends(model):
+        if backend is None:
+            found[name] = why
+            continue
+        off = [np.abs(backend.predict(x) - y) for x, y in zip(pictures, expected, strict=True)]
+        precision = backend.description.rsplit(", ", 1)[-1]
+        mean, most = float(np.mean([o.mean() for o in off])), float(max(o.max() for o in off))
+        found[name] = Parity(mean, most, *LIMITS[precision])
+    return found

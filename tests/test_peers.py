@@ -1,0 +1,65 @@
+"""The stand-ins for other colourisers have the size that is known of them, and the way through files leaves nothing."""
+
+import tempfile
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from benchmarks.peer_networks import PEERS  # noqa: E402
+from benchmarks.peers import STAGES, calls_per_second, cost, frame_by_frame, rate  # noqa: E402
+from tests.conftest import SAMPLE  # noqa: E402
+
+KNOWN = {  # parameters in millions and GMAC: of the papers; of DeOldify the size of the released file, in float32
+    "ECCV16": (32, 42, (2, 256, 256)),
+    "DDColor-tiny": (55, 25, (2, 256, 256)),
+    "DeOldify video": (218.5, None, (3, 336, 336)),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_size_cost_and_shape_are_those_published(name):
+    parameters, gmac, shape = KNOWN[name]
+    peer = PEERS[name]
+    with torch.device("meta"):  # shapes without numbers: no time, no memory
+        module = peer.build()
+        x = torch.zeros(1, peer.channels, peer.side, peer.side)
+        found = cost(module, x)
+        assert module(x).shape == (1, *shape)
+    assert found[0] == pytest.approx(parameters, rel=0.02)
+    if gmac is not None:
+        assert found[1] == pytest.approx(gmac, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["ECCV16", "DDColor-tiny"])
+def test_a_peer_runs_on_the_cpu_and_is_timed(name):
+    peer = PEERS[name]
+    module = peer.build()
+    assert rate(module, 64, peer.channels, seconds=0.0) > 0
+    with torch.inference_mode():
+        assert torch.isfinite(module(torch.rand(1, peer.channels, 64, 64))).all()
+
+
+def test_the_warm_up_is_not_counted():
+    calls = []
+    calls_per_second(lambda: calls.append(0), seconds=0.0)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("image", ["png", "jpg"])
+def test_frame_by_frame_times_every_stage_and_leaves_no_files(image, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = frame_by_frame(SAMPLE, 3, image=image)
+    assert tuple(found["seconds"]) == STAGES
+    assert all(seconds > 0 for seconds in found["seconds"].values())
+    assert found["total"] == pytest.approx(sum(found["seconds"].values()), abs=0.01)
+    assert found["frames"] == 3
+    assert found["peak_bytes"] > 6 * 20_000  # two pictures of 640 x 480 a frame
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_is_too_short_is_refused(short_film, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(ValueError, match="12 frames, not 20"):
+        frame_by_frame(short_film, 20)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,127 @@
+"""ONNX Runtime on the CPU, for processors that OpenVINO has no build for; and in fp16 on TensorRT for RTX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from vidcolor.backends.cache import EngineCache
+from vidcolor.backends.shapes import ANY, Shapes
+from vidcolor.errors import BackendError
+from vidcolor.weights import ModelFile
+
+
+class OnnxBackend:
+    """ONNX Runtime's own CPU kernels, f32."""
+
+    name = "onnx"
+    device = "cpu"
+
+    def __init__(self, model: ModelFile) -> None:
+        self.stride = model.stride
+        self.session = ort.InferenceSession(str(model.path), quiet(), providers=["CPUExecutionProvider"])
+        self.description = f"ONNX Runtime {ort.__version__}, CPU, f32"
+
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        return self.session.run(None, {"lightness": lightness})[0]
+
+    def close(self) -> None:
+        del self.session
+
+
+class RtxBackend:
+    """TensorRT for RTX, through its ONNX Runtime provider: fp16, any shape within `shapes`, one engine for all.
+
+    The compiled network is kept in the engine cache; what the provider still specialises for the card at run time is
+    kept beside it.
+
+    Raises:
+        BackendError: there is no RTX card, or the network does not compile for it.
+    """
+
+    name = "rtx"
+    device = "cuda"
+
+    def __init__(self, model: ModelFile, *, cache: EngineCache | None = None, shapes: Shapes = ANY) -> None:
+        self.stride, self.shapes = model.stride, shapes
+        cache = cache or EngineCache()
+        devices = rtx_devices()
+        if not devices:
+            raise BackendError(
+                "backend rtx: no NVIDIA RTX card is found; check the driver (CUDA 13), or choose another backend"
+            )
+        card = devices[0].device.metadata.get("Description", "") or str(devices[0].device.device_id)
+        facts = {
+            "engine": "rtx",
+            "model": model.metadata["sha256"],
+            "shapes": str(shapes),
+            "precision": "fp16",
+            "onnxruntime": ort.__version__,
+            "provider": provider_version(),
+            "card": card,
+        }
+        options = quiet()
+        options.add_provider_for_devices(devices[:1], provider_options(shapes, cache.folder / "rtx-runtime"))
+        try:
+            path = cache.get(facts, lambda target: compile_network(model, options, target))
+            self.session = ort.InferenceSession(str(path), options)
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise BackendError(f"backend rtx: {reason(error)}; choose another backend") from error
+        self.description = f"TensorRT for RTX {provider_version()}, {card}, fp16"
+
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        self.shapes.check(self.name, lightness.shape)
+        return self.session.run(None, {"lightness": lightness})[0]
+
+    def close(self) -> None:
+        del self.session
+
+
+def quiet() -> ort.SessionOptions:
+    """Session options that say errors only."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return options
+
+
+def reason(error: Exception) -> str:
+    """The first line of one of ONNX Runtime's errors, without its codes."""
+    return str(error).splitlines()[0].rsplit(" : ", 1)[-1]
+
+
+def rtx_devices() -> list:
+    """Cards that the provider can run on; registers it with ONNX Runtime."""
+    import onnxruntime_ep_nv_tensorrt_rtx as provider
+
+    name = provider.get_ep_name()
+    if not any(d.ep_name == name for d in ort.get_ep_devices()):
+        try:
+            ort.register_execution_provider_library(name, provider.get_library_path())
+        except Exception as error:  # ONNX Runtime's errors have no base of their own
+            raise BackendError(
+                f"backend rtx: its provider cannot start ({reason(error)}); "
+                "check the NVIDIA driver (CUDA 13), or choose another backend"
+            ) from error
+    return [d for d in ort.get_ep_devices() if d.ep_name == name]
+
+
+def provider_version() -> str:
+    import onnxruntime_ep_nv_tensorrt_rtx as provider
+
+    return provider.__version__
+
+
+def provider_options(shapes: Shapes, runtime_cache: Path) -> dict[str, str]:
+    names = ("nv_profile_min_shapes", "nv_profile_opt_shapes", "nv_profile_max_shapes")
+    told = {k: "lightness:" + "x".join(map(str, s)) for k, s in zip(names, shapes.tensors, strict=True)}
+    return told | {"enable_cuda_graph": "1", "nv_runtime_cache_path": str(runtime_cache)}
+
+
+def compile_network(model: ModelFile, options: ort.SessionOptions, target: Path) -> None:
+    """The fp16 network compiled by the provider in `options`, as one file."""
+    from vidcolor.backends.half import half
+
+    compiler = ort.ModelCompiler(options, half(model.path).SerializeToString(), embed_compiled_data_into_model=True)
+    compiler.compile_to_file(str(target))
