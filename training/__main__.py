@@ -30,6 +30,7 @@ from training.runs import load_checkpoint
 from training.sheet import contact_sheet, square
 from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
+from vidcolor.backends.pytorch import load_generator
 from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import open_model
 
@@ -91,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--fit", type=Path, nargs="+", help="photographs to learn the decoding on, neither --data nor --val"
     )
+    out.add_argument("--decoding", type=Path, help="ONNX file whose learnt decoding to take over, instead of --fit")
     out.add_argument("--colour", type=float, default=0.7, help="share of the truth's colourfulness that the decoding "
                      "aims at (default: %(default)s)")  # fmt: skip
     out.add_argument("--val", type=Path, nargs="+", required=True, help="photographs to score on")
@@ -230,8 +232,14 @@ def run_export(args: argparse.Namespace) -> int:
     photos = same_size(open_pictures(args.val)[:])
     features = SqueezeNet()
     generator, step = load_run(args.run_folder, args.weights)
+    before = json.loads(args.before.read_text()) if args.before else None
     learnt, curve = None, []
     if isinstance(generator, BinsGenerator):
+        if args.decoding:
+            if args.fit or not (before and before["learnt"]):
+                raise ValueError("--decoding: goes without --fit, and with --before, which tells how it was learnt")
+            take_decoding(generator, args.decoding)
+            learnt = before["learnt"] | {"taken_over": True}
         if args.fit:
             learnt = learn(generator, same_size(open_pictures(args.fit)[:]), args.colour)
             log.info("learnt the decoding: %s", learnt)
@@ -245,10 +253,24 @@ def run_export(args: argparse.Namespace) -> int:
     export_onnx(generator, args.out, facts_of(args.run_folder, step, scores["model"]))
     if args.safetensors:
         export_safetensors(generator, args.safetensors)
-    before = json.loads(args.before.read_text()) if args.before else None
     write_card(args.out, args.run_folder, step, scores, curve, learnt, before)
     print(json.dumps(scores, indent=2))
     return 0
+
+
+def take_decoding(generator: BinsGenerator, file: Path) -> None:
+    """Give `generator` the learnt decoding of the model `file`.
+
+    Raises:
+        ValueError: the file's colour bins are others.
+    """
+    source = load_generator(open_model(file))
+    if not isinstance(source, BinsGenerator) or not torch.equal(source.centres, generator.centres):
+        raise ValueError(f"{file}: its colour bins are not those of the run; learn the decoding by --fit")
+    generator.colours.copy_(source.colours)
+    generator.offset.copy_(source.offset)
+    plain = dataclasses.replace(generator.config, prior_correction=0.0, saturation=1.0)
+    generator.config = dataclasses.replace(plain, temperature=source.config.temperature)
 
 
 def load_run(folder: Path, weights: Path | None = None) -> tuple[BinsGenerator | UNet, int]:

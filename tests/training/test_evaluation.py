@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from tests.conftest import SHARED  # noqa: E402
 from tests.training.conftest import TINY, TINY_CLASSIC, learnable  # noqa: E402
 from tests.training.test_training import launch  # noqa: E402
-from training.__main__ import load_run  # noqa: E402
+from training.__main__ import load_run, take_decoding  # noqa: E402
 from training.data import to_lab  # noqa: E402
 from training.decoding import colourfulness as soft_colourfulness  # noqa: E402
 from training.decoding import learn, sweep  # noqa: E402
@@ -136,6 +136,19 @@ def test_learning_the_decoding_buys_colour(photos):
     assert torch.equal(learnt[0], generator.colours)  # as it was
     assert torch.equal(learnt[1], generator.offset)
     assert learnt[2] == generator.config
+
+
+def test_a_learnt_decoding_is_taken_over(photos, tmp_path):
+    source = open_model()
+    generator = prepare(dataclasses.replace(TINY, steps=1), photos, source.path)
+    take_decoding(generator, source.path)
+    shipped = load_generator(source)
+    lightness = torch.rand(1, 1, 64, 64) * 100
+    with torch.no_grad():
+        torch.testing.assert_close(generator.eval()(lightness), shipped(lightness), atol=1e-3, rtol=0)
+    other = prepare(TINY, photos)  # bins of other pictures
+    with pytest.raises(ValueError, match="colour bins"):
+        take_decoding(other, source.path)
 
 
 @pytest.mark.parametrize("learnt", [False, True])
