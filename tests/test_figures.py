@@ -21,6 +21,16 @@ def test_the_benchmarks_readme_is_made_from_the_results():
         assert facts["command"].startswith("python -m benchmarks")
 
 
+def test_the_engines_readme_is_made_from_the_results():
+    from engines.report import readme
+
+    assert (ROOT / "engines" / "README.md").read_text() == readme()
+    for path in (ROOT / "engines" / "results").glob("*.json"):
+        result = json.loads(path.read_text())
+        assert result["facts"]["command"].startswith("python -m engines")
+        assert result["model"] == open_model().metadata["sha256"]
+
+
 def test_the_model_card_is_made_from_its_results():
     pytest.importorskip("torch")
     from training.card import card
