@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.machine import RESULTS
@@ -27,15 +28,18 @@ def readme() -> str:
         "memory": memory,
         "quality": quality,
     }
-    parts = [HEAD]
+    return "\n".join([HEAD, *rendered(RESULTS, sections)])
+
+
+def rendered(folder: Path, sections: Mapping[str, Callable[[dict], str]]) -> Iterator[str]:
+    """A section for each result in `folder` that is there, and where it comes from."""
     for name, render in sections.items():
-        path = RESULTS / f"{name}.json"
+        path = folder / f"{name}.json"
         if path.exists():
             result = json.loads(path.read_text())
             facts = result["facts"]
-            parts.append(render(result))
-            parts.append(f"`{facts['command']}`, commit {facts['commit']}, {facts['date']}, {facts['machine']}.\n")
-    return "\n".join(parts)
+            yield render(result)
+            yield f"`{facts['command']}`, commit {facts['commit']}, {facts['date']}, {facts['machine']}.\n"
 
 
 def throughput(result: dict) -> str:

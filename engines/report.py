@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from benchmarks.report import table
+from benchmarks.report import rendered, table
 from engines.profiles import PROFILES, RTX_CARDS
 
 HERE = Path(__file__).parent
@@ -32,15 +31,7 @@ def write_readme() -> None:
 
 
 def readme() -> str:
-    parts = [HEAD, profiles()]
-    for name, render in {"build": build, "verify": verify}.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            result = json.loads(path.read_text())
-            facts = result["facts"]
-            parts.append(render(result))
-            parts.append(f"`{facts['command']}`, commit {facts['commit']}, {facts['date']}, {facts['machine']}.\n")
-    return "\n".join(parts)
+    return "\n".join([HEAD, profiles(), *rendered(RESULTS, {"build": build, "verify": verify})])
 
 
 def profiles() -> str:

@@ -203,6 +203,21 @@ def test_strength_is_the_amount_of_colour(colorizer, short_film, tmp_path):
     assert 0.3 < spread[0.5] / spread[1.0] < 0.7
 
 
+def test_the_network_need_not_see_every_frame(colorizer, short_film, tmp_path):
+    """Every frame is written and coloured, however few of them are predicted."""
+    seen = {}
+    for every in (1, 3, None):
+        target = tmp_path / f"{every}.mkv"
+        summary = color(colorizer, short_film, target, every=every, codec="ffv1")
+        seen[every] = summary.predicted
+        film = read(target)
+        assert len(film.frames) == summary.frames
+        assert all(chroma_spread(f) > 0.5 for f in film.frames)
+    assert seen[1] == summary.frames
+    assert summary.frames / 3 <= seen[3] < summary.frames / 3 + summary.shots + 1
+    assert summary.frames / 4 <= seen[None] <= summary.frames
+
+
 def test_smoothing_steadies_the_chroma(colorizer, short_film, tmp_path):
     change = {}
     for smoothing in (0.0, 0.9):
@@ -236,7 +251,7 @@ def working() -> list[Worker]:
 
 
 class FailingBackend:
-    name, stride, description = "failing", 4, "raises in the middle of the film"
+    name, device, stride, description = "failing", "cpu", 4, "raises in the middle of the film"
 
     def __init__(self):
         self.calls = 0
