@@ -16,7 +16,7 @@ LAYERS = [
     {"vidcolor.errors"},
     {"vidcolor.options", "vidcolor.summary", "vidcolor.jobs", "vidcolor.target"},
     {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
-    {"vidcolor.preview", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots"},
+    {"vidcolor.preview", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.deflicker"},
     {"vidcolor.steady"},
     {"vidcolor.video", "vidcolor.backends"},
     {"vidcolor.pipeline", "vidcolor.image"},

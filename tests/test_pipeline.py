@@ -214,8 +214,8 @@ def test_the_network_need_not_see_every_frame(colorizer, short_film, tmp_path):
         assert len(film.frames) == summary.frames
         assert all(chroma_spread(f) > 0.5 for f in film.frames)
     assert seen[1] == summary.frames
-    assert summary.frames / 3 <= seen[3] < summary.frames / 3 + summary.shots + 1
-    assert summary.frames / 4 <= seen[None] <= summary.frames
+    assert summary.frames / 3 <= seen[3] < summary.frames / 3 + 2 * summary.shots
+    assert summary.frames / 8 <= seen[None] < summary.frames / 2
 
 
 def test_smoothing_steadies_the_chroma(colorizer, short_film, tmp_path):
@@ -236,7 +236,7 @@ def test_the_same_film_twice_gives_the_same_bytes(colorizer, short_film, tmp_pat
 
 def test_batch_size_changes_nothing_but_speed(colorizer, short_film, tmp_path):
     for batch in (1, 5):
-        color(colorizer, short_film, tmp_path / f"{batch}.mkv", codec="ffv1", batch=batch)
+        color(colorizer, short_film, tmp_path / f"{batch}.mkv", codec="ffv1", batch=batch, smoothing=0.0)
     one, five = (read(tmp_path / f"{b}.mkv") for b in (1, 5))
     difference = [
         np.abs(x.to_ndarray(format="yuv444p").astype(int) - y.to_ndarray(format="yuv444p")).max()

@@ -1,106 +1,249 @@
+"""One suite for every smoother, then what each promises on its own."""
+
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 
-from vidcolor.smoothing import FlowSmoother, NoSmoother, make_smoother
+from vidcolor.options import ColorizeOptions
+from vidcolor.smoothing import SMOOTHERS, make_smoother, smoother_name
+from vidcolor.smoothing.causal import LONGEST as LONGEST_LIVE
+from vidcolor.smoothing.causal import NoSmoother
+from vidcolor.smoothing.lookahead import LONGEST
+
+GRID = (64, 112)
+STEADY = ("ema", "flow", "lookahead")
 
 
 @pytest.fixture(scope="module")
 def texture():
-    noise = np.random.default_rng(0).uniform(0, 100, (40, 70)).astype(np.float32)
-    return cv2.resize(noise, (560, 320), interpolation=cv2.INTER_CUBIC).clip(0, 100)
+    noise = np.random.default_rng(0).uniform(0, 100, (40, 140)).astype(np.float32)
+    return cv2.resize(noise, (1120, 320), interpolation=cv2.INTER_CUBIC).clip(0, 100)
 
 
-def window(picture, x):
+def window(picture, x=0):
     return np.ascontiguousarray(picture[32:288, 32 + x : 32 + x + 448])
 
 
-def step(smoother, lightness, ab):
-    smoother.carry(lightness)
-    return smoother.update(ab)
+class Network:
+    """Colours frames by their number, in the order in which they were made known."""
+
+    def __init__(self, colours):
+        self.colours, self.known, self.seen = colours, [], []
+
+    def __call__(self, lightness):
+        numbers = [next(i for i, known in enumerate(self.known) if known is x) for x in lightness]
+        self.seen += numbers
+        return np.stack([self.colours(i) for i in numbers]).astype(np.float32)
 
 
-def test_off_changes_nothing(texture):
-    ab = np.random.default_rng(0).normal(0, 20, (64, 112, 2)).astype(np.float32)
-    smoother = make_smoother(0.0)
-    assert isinstance(smoother, NoSmoother)
-    assert step(smoother, window(texture, 0), ab) is ab
+def run(make, frames, colours, cuts=()):
+    """a*b* of every frame, numbers of the frames that the network saw, and how many frames were held back."""
+    network = Network(colours)
+    smoother, out, held = make(network), [], 0
+    for i, lightness in enumerate(frames):
+        network.known.append(lightness)
+        if i in cuts:
+            out += smoother.finish()
+            assert len(out) == i
+        out += smoother.push(lightness)
+        held = max(held, i + 1 - len(out))
+    out += smoother.finish()
+    assert smoother.finish() == []
+    assert held <= smoother.lag
+    return out, network.seen, held
 
 
-def test_flicker_on_a_still_picture_is_damped(texture):
-    rng, smoother = np.random.default_rng(0), FlowSmoother(0.9)
-    out = [
-        step(smoother, window(texture, 0), np.full((64, 112, 2), 20 + rng.normal(0, 5), np.float32)) for _ in range(60)
-    ]
-    levels = [o.mean() for o in out[20:]]
-    assert np.std(levels) < 2.0  # 5 goes in
-    assert np.mean(levels) == pytest.approx(20, abs=2.5)
+def named(name, **options):
+    return lambda network: SMOOTHERS[name](network, ColorizeOptions(smoother=name, **options))
 
 
-def test_colour_moves_with_the_picture(texture):
-    """A coloured patch on moving texture stays on its texture although the prediction fades to grey."""
-    smoother = FlowSmoother(0.9)
-    ab = np.zeros((64, 112, 2), np.float32)
-    ab[20:40, 40:70] = 50
-    step(smoother, window(texture, 0), ab)
-    for x in (4, 8):
-        out = step(smoother, window(texture, x), np.zeros_like(ab))
-    left, right = out[30, 30:50, 0], out[30, 55:75, 0]
-    assert out[25:35, 45:60, 0].mean() > 30
-    assert np.argmax(left > 20) + 30 == pytest.approx(38, abs=1)  # 8 pixels are 2 cells to the left
-    assert np.argmax(right < 20) + 55 == pytest.approx(68, abs=1)
+def flat(*levels):
+    return np.full((*GRID, 2), levels[0] if len(levels) == 1 else levels, np.float32)
 
 
-def test_a_new_picture_takes_its_own_colour(texture):
-    smoother = FlowSmoother(0.9)
-    step(smoother, window(texture, 0), np.full((64, 112, 2), 50, np.float32))
-    other = 100 - window(texture, 60)[::-1].copy()
-    out = step(smoother, other, np.full((64, 112, 2), -50, np.float32))
-    assert np.median(out) < -35
+def patch(left, level=50.0):
+    ab = np.zeros((*GRID, 2), np.float32)
+    ab[20:40, left : left + 30] = level
+    return ab
 
 
-def test_reset_forgets(texture):
-    smoother = FlowSmoother(1.0)
-    step(smoother, window(texture, 0), np.full((64, 112, 2), 50, np.float32))
-    smoother.reset()
-    ab = np.full((64, 112, 2), -10, np.float32)
-    np.testing.assert_array_equal(step(smoother, window(texture, 0), ab), ab)
+@pytest.mark.parametrize("name", SMOOTHERS)
+class TestEverySmoother:
+    def test_gives_one_grid_for_each_frame_in_order(self, name, texture):
+        """Colour that is the frame's number on a sliding picture can only rise."""
+        for count in (1, 2, 3, 7, 8, 9, 10, 17, 26):
+            frames = [window(texture, 2 * i) for i in range(count)]
+            out, seen, _ = run(named(name), frames, lambda i: flat(float(i)))
+            assert len(out) == count
+            assert all(x.shape == (*GRID, 2) and x.dtype == np.float32 for x in out)
+            levels = [float(x.mean()) for x in out]
+            assert levels == sorted(levels)
+            assert seen[0] == 0
+            assert len(seen) == len(set(seen))
+
+    def test_steady_colour_stays_as_it_is(self, name, texture):
+        frames = [window(texture, 3 * i) for i in range(20)]
+        for ab in run(named(name), frames, lambda i: flat(20, -30))[0]:
+            np.testing.assert_allclose(ab, flat(20, -30), atol=1e-4)
+
+    def test_a_shot_is_the_same_whatever_surrounds_it(self, name, texture):
+        other = 100 - window(texture, 60)[::-1]
+        first, second = [window(texture, 4 * i) for i in range(13)], [other.copy() for _ in range(11)]
+        rng = np.random.default_rng(0)
+        levels = rng.normal(0, 20, 24)
+        whole = run(named(name), first + second, lambda i: flat(levels[i]), cuts=[13])[0]
+        alone = run(named(name), second, lambda i: flat(levels[13 + i]))[0]
+        assert len(whole) == 24
+        for a, b in zip(whole[13:], alone, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
-def test_without_a_prediction_colour_is_carried(texture):
-    """A patch follows its texture over frames that the network does not see; doubt grows where it is uncovered."""
-    smoother = FlowSmoother(0.9)
-    ab = np.zeros((64, 112, 2), np.float32)
-    ab[20:40, 40:70] = 50
-    assert smoother.carry(window(texture, 0)) == 1.0
-    smoother.update(ab)
-    doubts = []
-    for x in (4, 8, 12):
-        doubts.append(smoother.carry(window(texture, x)))
-        out = smoother.update(None)
-    assert out[25:35, 42:62, 0].mean() > 45
-    assert out[25:35, 72:90, 0].mean() < 5
-    assert doubts == sorted(doubts)
-    assert doubts[-1] < 0.3
-    assert smoother.carry(100 - window(texture, 60)[::-1].copy()) > 0.6
+@pytest.mark.parametrize("name", STEADY)
+def test_flicker_on_a_still_picture_is_damped(name, texture):
+    levels = 20 + np.random.default_rng(0).normal(0, 5, 80)
+    out = run(named(name), [window(texture).copy() for _ in levels], lambda i: flat(levels[i]))[0]
+    means = [float(o.mean()) for o in out[20:]]
+    assert np.abs(np.diff(means)).mean() < 0.2 * np.abs(np.diff(levels[20:])).mean()
+    assert np.mean(means) == pytest.approx(20, abs=2.5)
 
 
-def fade(every, texture, frames):
-    """Levels of a still picture of a*b* 50 whose every `every`-th frame is predicted grey."""
-    smoother = FlowSmoother(0.9)
-    step(smoother, window(texture, 0), np.full((64, 112, 2), 50, np.float32))
-    grey = np.zeros((64, 112, 2), np.float32)
-    return [step(smoother, window(texture, 0), None if i % every else grey).mean() for i in range(1, frames + 1)]
+@pytest.mark.parametrize("name", ("flow", "lookahead"))
+def test_colour_moves_with_the_picture(name, texture):
+    """A patch whose prediction is right in its place and half as strong on odd frames stays sharp and on its texture."""
+    frames = [window(texture, 4 * i) for i in range(17)]  # one cell to the left each frame
+    out = run(named(name), frames, lambda i: patch(60 - i, 50 - 25 * (i % 2)))[0]
+    for i in (6, 11, 16):
+        a = out[i][..., 0]
+        assert a[24:36, 63 - i : 87 - i].min() > 20
+        assert a[24:36, : 57 - i].max() < 5
+        assert a[24:36, 93 - i :].max() < 5
 
 
-def test_the_filters_memory_is_the_same_in_time_at_any_pace(texture):
-    """What ten frames leave of the old colour does not depend on how often it is looked at, once all is paid."""
-    for every in (1, 2, 5):
-        assert fade(every, texture, 9 + every)[-1] == pytest.approx(50 * 0.9**10, rel=0.02)
+@pytest.mark.parametrize("name", STEADY)
+def test_a_new_picture_takes_its_own_colour(name, texture):
+    """A cut that no detector has found: colour does not leak from one picture into the other."""
+    frames = [window(texture).copy() for _ in range(4)] + [(100 - window(texture, 60)[::-1]).copy() for _ in range(13)]
+    out = run(named(name), frames, lambda i: flat(50.0 if i < 4 else -50.0))[0]
+    assert np.median(out[3]) > 35
+    assert np.median(out[4]) < -35
 
 
-def test_colour_moves_evenly_between_predictions(texture):
-    levels = fade(4, texture, 24)[3:]
-    steps = -np.diff(levels)
-    assert steps.min() > 0  # it moves in every frame
-    assert steps.max() < 1.6 * steps[:4].mean()  # and never by a pulse
+def test_the_default_looks_ahead_in_files_and_is_causal_live():
+    assert smoother_name(ColorizeOptions()) == "lookahead"
+    assert smoother_name(ColorizeOptions(), live=True) == "flow"
+    assert smoother_name(ColorizeOptions(smoothing=0.0)) == "none"
+    assert smoother_name(ColorizeOptions(smoothing=0.0, every=4)) == "lookahead"
+    assert smoother_name(ColorizeOptions(smoother="ema")) == "ema"
+    assert make_smoother(lambda x: x, ColorizeOptions(), live=True).lag == 0
+
+
+class TestNone:
+    def test_changes_nothing_and_takes_batches(self, texture):
+        sizes = []
+
+        def predict(lightness):
+            sizes.append(len(lightness))
+            return np.stack([flat(x[0, 0]) for x in lightness])
+
+        frames = [window(texture, i) for i in range(10)]
+        smoother = NoSmoother(predict, 4)
+        out = list(itertools.chain(*(smoother.push(x) for x in frames))) + smoother.finish()
+        assert sizes == [4, 4, 2]
+        for ab, frame in zip(out, frames, strict=True):
+            np.testing.assert_array_equal(ab, flat(frame[0, 0]))
+
+
+class TestFlow:
+    def test_a_still_picture_is_seen_at_the_longest_pace(self, texture):
+        assert run(named("flow"), [window(texture).copy() for _ in range(13)], flat)[1] == list(
+            range(0, 13, LONGEST_LIVE)
+        )
+
+    def test_fixed_paces_count_from_the_cut(self, texture):
+        frames = [window(texture).copy() for _ in range(14)]
+        assert run(named("flow", every=3), frames, flat, cuts=[7])[1] == [0, 3, 6, 7, 10, 13]
+        assert run(named("flow", every=1), frames, flat)[1] == list(range(14))
+
+    def test_motion_that_uncovers_much_is_seen_at_once(self, texture):
+        slow, fast = ([window(texture, i * step) for i in range(8)] for step in (1, 40))
+        assert len(run(named("flow"), fast, flat)[1]) > len(run(named("flow"), slow, flat)[1])
+
+    def fade(self, every, texture, frames):
+        """Levels of a still picture of a*b* 50 whose every `every`-th frame is predicted grey."""
+        still = [window(texture).copy() for _ in range(frames + 1)]
+        out = run(named("flow", every=every), still, lambda i: flat(0.0 if i else 50.0))[0]
+        return [float(x.mean()) for x in out[1:]]
+
+    def test_the_filters_memory_is_the_same_in_time_at_any_pace(self, texture):
+        """What ten frames leave of the old colour does not depend on how often it is looked at, once all is paid."""
+        for every in (1, 2, 5):
+            assert self.fade(every, texture, 9 + every)[-1] == pytest.approx(50 * 0.9**10, rel=0.02)
+
+    def test_colour_moves_evenly_between_predictions(self, texture):
+        steps = -np.diff(self.fade(4, texture, 24)[3:])
+        assert steps.min() > 0  # it moves in every frame
+        assert steps.max() < 1.6 * steps[:4].mean()  # and never by a pulse
+
+    def test_full_smoothing_never_changes(self, texture):
+        out = run(named("flow", smoothing=1.0), [window(texture).copy() for _ in range(9)], lambda i: flat(50.0 - i))[0]
+        np.testing.assert_allclose(out[-1], flat(50.0), atol=1e-3)
+
+
+class TestLookahead:
+    def test_keys_are_regular_and_the_ends_of_a_shot(self, texture):
+        still = [window(texture).copy() for _ in range(2 * LONGEST + 4)]
+        assert run(named("lookahead"), still, flat)[1] == [0, LONGEST, 2 * LONGEST, 2 * LONGEST + 3]
+        assert run(named("lookahead", every=3), still[:9], flat, cuts=[5])[1] == [0, 3, 4, 5, 8]
+
+    def test_a_span_that_neither_key_knows_is_halved(self, texture):
+        """Two pictures that differ, within one span: keys close in on the change."""
+        other = 100 - window(texture, 60)[::-1]
+        frames = [window(texture).copy() for _ in range(3)] + [other.copy() for _ in range(3)]
+        flash = [window(texture).copy() for _ in range(4)] + [other.copy()] + [window(texture).copy() for _ in range(4)]
+        assert 4 in run(named("lookahead"), flash, flat)[1]
+        assert len(run(named("lookahead"), frames, flat)[1]) == 2  # here each picture is known from its own end
+
+    def test_colour_arrives_without_lag(self, texture):
+        """At a change that is predicted from frame 8 on, half of it is there at frame 8 and it is even before and after."""
+        still = [window(texture).copy() for _ in range(33)]
+        out = run(named("lookahead"), still, lambda i: flat(0.0 if i < 16 else 40.0))[0]
+        levels = [float(x.mean()) for x in out]
+        assert levels == sorted(levels)
+        assert 5 < levels[8] < 15  # it begins before the change that a causal filter only follows
+        assert np.abs(np.diff(levels)).max() < 3
+
+    def test_the_average_is_exact(self, texture):
+        """On a still picture a key is the mean of all keys before and one behind, weighted by amount^frames."""
+        still = [window(texture).copy() for _ in range(17)]
+        levels = {0: 10.0, 8: 40.0, 16: -20.0}
+        out = run(named("lookahead"), still, lambda i: flat(levels[i]))[0]
+        k = 0.9**8
+        expected = [(10 + 40 * k) / (1 + k), (10 * k + 40 - 20 * k) / (1 + 2 * k), (10 * k * k + 40 * k - 20) / (1 + k + k * k)]  # fmt: skip
+        for i, level in zip((0, 8, 16), expected, strict=True):
+            assert out[i].mean() == pytest.approx(level, rel=1e-3)
+        assert out[4].mean() == pytest.approx((expected[0] + expected[1]) / 2, rel=1e-3)
+
+    def test_uncovered_ground_takes_its_colour_from_the_key_that_sees_it(self, texture):
+        """A blue bar slides over red ground: what it uncovers is red at once, without a trace of blue."""
+        frames, bars = [], []
+        for i in range(9):
+            frame, x = window(texture).copy(), 40 + 20 * i
+            frame[:, x : x + 100] = 100 - window(texture, 200)[:, 100:200]
+            frames.append(frame)
+            bars.append(x // 4)
+
+        def colours(i):
+            ab = flat(40.0, 20.0)
+            ab[:, bars[i] : bars[i] + 25] = (-20, -40)
+            return ab
+
+        out = run(named("lookahead", every=8), frames, colours)[0]
+        behind = out[4][16:48, bars[0] + 3 : bars[4] - 3, 0]
+        assert np.median(behind) > 35
+
+    def test_smoothing_zero_only_carries(self, texture):
+        still = [window(texture).copy() for _ in range(9)]
+        out = run(named("lookahead", smoothing=0.0, every=4), still, lambda i: flat(10.0 * i))[0]
+        assert [float(x.mean()) for x in out] == pytest.approx([10.0 * i for i in range(9)], abs=0.01)

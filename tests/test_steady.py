@@ -1,72 +1,87 @@
-"""Which frames the network sees, and that a film is coloured alike whatever surrounds a shot."""
+"""Shots, brightness and smoother together."""
 
+import cv2
 import numpy as np
 import pytest
 
+from vidcolor.deflicker import Deflicker
 from vidcolor.errors import OptionError
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small
-from vidcolor.smoothing import FlowSmoother, NoSmoother
-from vidcolor.steady import LONGEST, Pace, Steady
+from vidcolor.steady import Clock, Steady
 
 
 def frames(seed, count, drift=0):
     """A picture of smooth noise that moves by `drift` pixels a frame, as L*."""
-    import cv2
-
     noise = np.random.default_rng(seed).uniform(5, 95, (20, 34)).astype(np.float32)
     wide = cv2.resize(noise, (680, 400), interpolation=cv2.INTER_CUBIC).clip(0, 100)
     return [np.ascontiguousarray(wide[:224, i * drift : i * drift + 384]) for i in range(count)]
 
 
-def run(lightness, **options):
-    """Number of predictions, numbers of the frames that begin shots, and a*b* of every frame."""
-    pace = Pace("cpu", ColorizeOptions(**options))
-    steady = Steady(pace.smoother(), pace)
-    seen, cuts, out = [], [], []
-    for i, x in enumerate(lightness):
-
-        def predict(i=i, x=x):
-            seen.append(i)
-            return np.dstack((x[::4, ::4] - 50, 50 - x[::4, ::4]))
-
-        is_cut, ab = steady(Small(x, x), predict)
-        cuts += [i] if is_cut else []
-        out.append(ab)
-    return seen, cuts, out
+def colour_by_lightness(lightness):
+    return np.stack([np.dstack((x[::4, ::4] - 50, 50 - x[::4, ::4])) for x in lightness])
 
 
-def test_a_still_picture_is_seen_at_the_longest_pace():
-    seen, cuts, _ = run(frames(0, 13))
-    assert seen == list(range(0, 13, LONGEST))
-    assert cuts == [0]
+def run(lightness, *, live=False, **options):
+    steady = Steady(colour_by_lightness, ColorizeOptions(**options), live=live)
+    out = [ab for x in lightness for ab in steady.push(Small(x, x))] + steady.finish()
+    assert len(out) == len(lightness)
+    return out, steady
 
 
-def test_fixed_paces_count_from_the_cut():
-    seen, cuts, _ = run(frames(0, 7) + frames(1, 7), every=3)
-    assert cuts == [0, 7]
-    assert seen == [0, 3, 6, 7, 10, 13]
-    assert run(frames(0, 5), every=1)[0] == [0, 1, 2, 3, 4]
+@pytest.mark.parametrize("live", (False, True))
+def test_a_shot_has_the_same_colour_whatever_came_before_it(live):
+    first, second = frames(0, 19, drift=2), frames(1, 19, drift=3)
+    whole, steady = run(first + second, live=live)
+    assert steady.shots == 2
+    for a, b in zip(whole, run(first, live=live)[0] + run(second, live=live)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
-def test_motion_that_uncovers_much_is_seen_at_once():
-    fast = run(frames(0, 8, drift=24))[0]
-    assert len(fast) > len(run(frames(0, 8, drift=1))[0])
+@pytest.mark.parametrize("live", (False, True))
+def test_brightness_flicker_does_not_become_colour_flicker(live):
+    rng = np.random.default_rng(0)
+    still = frames(0, 33)
+    flickering = [x * np.float32(rng.uniform(0.85, 1.0)) for x in still]
+
+    def change(smoother):
+        out = run(flickering, live=live, smoother=smoother)[0]
+        return np.mean([np.abs(b - a).mean() for a, b in zip(out, out[1:], strict=False)])
+
+    raw = np.mean([np.abs(b - a).mean() for a, b in zip(*[colour_by_lightness(flickering)[i:] for i in (0, 1)])])
+    assert change("auto") < 0.05 * raw
+    assert change("none") < 0.3 * raw  # by the brightness held steady alone
 
 
-def test_on_a_card_and_without_smoothing_every_frame_is_seen():
-    assert Pace("cuda", ColorizeOptions()).every == 1
-    assert Pace("cuda", ColorizeOptions(every=4)).every == 4
-    assert Pace("cpu", ColorizeOptions(smoothing=0.0)).every == 1
-    assert isinstance(Pace("cpu", ColorizeOptions(smoothing=0.0)).smoother(), NoSmoother)
-    carrying = Pace("cpu", ColorizeOptions(smoothing=0.0, every=4)).smoother()
-    assert isinstance(carrying, FlowSmoother)
+def test_deflicker_follows_the_light_within_a_shot_and_forgets_at_a_cut():
+    deflicker = Deflicker()
+    grey = np.full((8, 8), 40, np.float32)
+    assert deflicker(grey).mean() == 40
+    assert deflicker(grey * 1.2).mean() == pytest.approx(40.4, abs=0.1)
+    for _ in range(100):
+        last = deflicker(grey * 1.2)
+    assert last.mean() == pytest.approx(48, abs=0.5)
+    deflicker.reset()
+    assert deflicker(grey / 2).mean() == 20
+    assert deflicker(np.zeros((8, 8), np.float32)).max() == 0
+
+
+def test_options_of_time_are_checked():
     with pytest.raises(OptionError, match="every"):
         ColorizeOptions(every=0)
+    with pytest.raises(OptionError, match="smoother 'blur' is not known"):
+        ColorizeOptions(smoother="blur")
+    with pytest.raises(OptionError, match="needs every frame"):
+        ColorizeOptions(smoother="ema", every=2)
 
 
-def test_a_shot_has_the_same_colour_whatever_came_before_it():
-    first, second = frames(0, 9, drift=2), frames(1, 9, drift=3)
-    whole, alone = run(first + second)[2][9:], run(second)[2]
-    for a, b in zip(whole, alone, strict=True):
-        np.testing.assert_array_equal(a, b)
+def test_the_clock_counts_a_stage_within_another_once():
+    clock = Clock()
+
+    def outer():
+        return sum(clock.time("inner", lambda: sum(range(200_000))) for _ in range(5))
+
+    total = Clock()
+    total.time("all", lambda: clock.time("outer", outer))
+    assert clock.busy["inner"] > 5 * clock.busy["outer"] > 0
+    assert sum(clock.busy.values()) <= total.busy["all"]

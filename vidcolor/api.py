@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from vidcolor.backends import make_backend
 from vidcolor.image import color_picture, colorize_still, is_still, picture_preview
 from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import colorize_film
-from vidcolor.preview import Small, SmallSize, crop_grid, network_input
-from vidcolor.steady import Pace, Steady
+from vidcolor.preview import SmallSize, crop_grid, network_input
+from vidcolor.steady import Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.weights import open_model
 
@@ -83,14 +82,16 @@ class Colorizer:
         `smoothing` overrides that of the options. One frame comes out for each that goes in, without delay.
         """
         options = self.options if smoothing is None else replace(self.options, smoothing=smoothing)
-        pace = Pace(self.backend.device, options)
-        steady = Steady(pace.smoother(), pace)
+        options = replace(options, batch=1)
+        size: SmallSize | None = None
+
+        def predict(lightness: list[np.ndarray]) -> np.ndarray:
+            assert size is not None
+            return crop_grid(self.backend.predict(network_input(lightness, size)), size, self.backend.stride)
+
+        steady = Steady(predict, options, live=True)
         for picture in pictures:
             signal, small = picture_preview(picture, self.options.size)
             size = SmallSize(small.lightness.shape[1], small.lightness.shape[0])
-            _, ab = steady(small, partial(self._look, small, size))
+            (ab,) = steady.push(small)
             yield color_picture(signal, small, ab * np.float32(self.options.strength), picture.dtype)
-
-    def _look(self, small: Small, size: SmallSize) -> np.ndarray:
-        predicted = self.backend.predict(network_input([small.lightness], size))
-        return crop_grid(predicted, size, self.backend.stride)[0]

@@ -15,7 +15,7 @@ from pathlib import Path
 from vidcolor import __version__
 from vidcolor.errors import OptionError, OutputError, VidcolorError
 from vidcolor.jobs import Job, plan
-from vidcolor.options import BACKENDS, CODECS, ColorizeOptions
+from vidcolor.options import BACKENDS, CODECS, SMOOTHERS, ColorizeOptions
 from vidcolor.summary import Summary
 from vidcolor.terminal import Terminal
 
@@ -73,6 +73,10 @@ def make_parser() -> argparse.ArgumentParser:
     colour.add_argument(
         "--smoothing", type=float, default=defaults.smoothing, metavar="0..1",
         help=f"how much colour is carried along motion, 0 is off ({defaults.smoothing:g})",
+    )  # fmt: skip
+    colour.add_argument(
+        "--smoother", choices=SMOOTHERS, default=defaults.smoother,
+        help="how: looking ahead within the shot, or flow (causal), ema, none (auto: lookahead)",
     )  # fmt: skip
     colour.add_argument(
         "--size", type=int, default=defaults.size, metavar="PIXELS",

@@ -16,6 +16,7 @@ CODECS = {  # the name a user gives -> FFmpeg's encoder
     "ffv1": "ffv1",
     "prores": "prores_ks",
 }
+SMOOTHERS = ("auto", "none", "ema", "flow", "lookahead")
 BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
 
@@ -32,8 +33,9 @@ class ColorizeOptions:
     size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
     smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
-    every: int | None = None  # the network sees every so-many-th frame; None: as motion asks on a CPU, all on a GPU
-    batch: int = 4  # frames the network sees at once
+    smoother: str = "auto"  # how; see SMOOTHERS; auto: lookahead for files, flow where no frame may wait
+    every: int | None = None  # the network sees every so-many-th frame; None: as motion asks
+    batch: int = 4  # frames the network sees at once, where it sees all of them and nothing is smoothed
     codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
     crf: float | None = None  # quality on the codec's own scale; None: the codec's default
     preset: str | None = None  # speed on the codec's own scale; None: the codec's default
@@ -50,8 +52,11 @@ class ColorizeOptions:
         check_range("size", self.size, 32, 4096)
         check_range("strength", self.strength, 0.0, 2.0)
         check_range("smoothing", self.smoothing, 0.0, 1.0)
+        check_choice("smoother", self.smoother, SMOOTHERS)
         if self.every is not None:
             check_range("every", self.every, 1, 100)
+            if self.every > 1 and self.smoother in ("none", "ema"):
+                raise OptionError(f"smoother {self.smoother} needs every frame; leave every out, or take lookahead")
         check_range("batch", self.batch, 1, 256)
         check_range("start", self.start or 0.0, 0.0, float("inf"))
         if self.end is not None and not (self.start or 0.0) < self.end < math.inf:

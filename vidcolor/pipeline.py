@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import av
@@ -20,7 +20,7 @@ from vidcolor.chroma import chroma_coefficients, chroma_planes
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
-from vidcolor.steady import Clock, Pace, Steady
+from vidcolor.steady import Clock, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
 from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_encoding, video_settings
@@ -238,40 +238,31 @@ def color_frames(
     clock: Clock,
     report: Callable[[], None],
 ) -> None:
-    """Main thread: small L* through the network, in batches where it sees every frame, then through the smoother in the
-    film's order.
+    """Main thread: small L* through network and smoother, in the film's order.
 
-    Packets of other streams are not held back by a batch: the muxer puts all in order.
+    Packets of other streams do not wait for frames that the smoother holds back: the muxer puts all in order.
     """
-    pace = Pace(backend.device, options)
-    steady = Steady(pace.smoother(), pace)
-    size_of_batch = options.batch if pace.every == 1 else 1
-    batch: list[tuple[av.VideoFrame, Small]] = []
+    held: deque[tuple[av.VideoFrame, Small]] = deque()
 
-    def look(pictures: list[Small]) -> np.ndarray:
-        x = network_input([small.lightness for small in pictures], size)
-        summary.predicted += len(pictures)
-        return crop_grid(clock.time("network", backend.predict, x), size, backend.stride)
+    def predict(lightness: list[np.ndarray]) -> np.ndarray:
+        summary.predicted += len(lightness)
+        return crop_grid(backend.predict(network_input(lightness, size)), size, backend.stride)
 
-    def flush() -> None:
-        ahead = iter(look([small for _, small in batch])) if batch and pace.every == 1 else None
-        for frame, small in batch:
-            predict = partial(next, ahead) if ahead else lambda small=small: look([small])[0]
-            is_cut, ab = steady(small, predict, clock)
-            summary.shots += is_cut
-            out.put(Coloured(frame, small, ab * np.float32(options.strength)))
+    def give(ready: list[np.ndarray]) -> None:
+        for ab in ready:
+            out.put(Coloured(*held.popleft(), ab * np.float32(options.strength)))
             summary.frames += 1
-        batch.clear()
+        summary.shots = steady.shots
         report()
 
+    steady = Steady(predict, options, clock=clock)
     for item in frames:
         if isinstance(item, Packet):
             out.put(item)
             continue
-        batch.append(item)
-        if len(batch) == size_of_batch:
-            flush()
-    flush()
+        held.append(item)
+        give(steady.push(item[1]))
+    give(steady.finish())
     out.put(Link.END)
 
 

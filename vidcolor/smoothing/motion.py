@@ -1,0 +1,53 @@
+"""Motion between neighbouring frames, found on the small luma and told on the grid of a*b*."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+FLOW_SCALE = 0.75  # of the small picture that flow is sought on; DIS costs little more than half at that size
+TOLERANCE = 8.0  # L* by which a carried pixel may differ before its colour is doubted
+
+
+class Motion:
+    """Dense Inverse Search (Kroeger et al. 2016, arXiv 1603.03590), ultrafast preset.
+
+    One frame is ``grey``, what flow is sought on (uint8), and ``small``, L* on the grid of a*b* ``(h', w')``.
+    """
+
+    def __init__(self) -> None:
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    @staticmethod
+    def grey(lightness: np.ndarray) -> np.ndarray:
+        """L* ``(h, w)`` as the smaller uint8 picture that flow is sought on."""
+        size = round(lightness.shape[1] * FLOW_SCALE), round(lightness.shape[0] * FLOW_SCALE)
+        return cv2.resize(cv2.convertScaleAbs(lightness, alpha=2.55), size, interpolation=cv2.INTER_AREA)
+
+    def between(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Where each cell of the `new` frame's grid was in the `old`: a map for `move`, float32 ``(h', w', 2)``."""
+        flow = self.flow.calc(new, old, None)  # type: ignore[call-overload]
+        scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+        return grid(width, height) + cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale
+
+
+def to_grid(lightness: np.ndarray, width: int, height: int) -> np.ndarray:
+    """L* on the grid of a*b*, by area averaging."""
+    return cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def match(carried: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """How well carried L* agrees with that of the frame it was carried to: 1 where it does, falling to 0."""
+    return np.exp(-(((carried - small) / np.float32(TOLERANCE)) ** 2))
+
+
+def move(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """`planes` ``(h', w')`` or ``(h', w', n)`` carried along a map; the border repeats outside."""
+    if planes.ndim == 3 and planes.shape[2] == 2:  # OpenCV 5 rounds positions to 1/32 there, but not of three channels
+        return move(cv2.merge((*cv2.split(planes), planes[..., 0])), where)[..., :2]
+    return cv2.remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+def grid(width: int, height: int) -> np.ndarray:
+    """x and y of every cell, float32 ``(height, width, 2)``."""
+    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
