@@ -1,0 +1,57 @@
+"""Colour that runs over the edges of things: chroma near edges of the luma against away from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+CANNY = (60, 150)  # thresholds on the luma as 0..255
+REACH = 3  # pixels on each side of an edge that count as near
+CORE = 1  # pixels on each side of an edge where a change of colour belongs
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Edges of the luma; masks are bool ``(h, w)``."""
+
+    near: np.ndarray  # at most `REACH` pixels from an edge
+    beside: np.ndarray  # near, but more than `CORE` pixels from every edge
+
+
+def edges(lightness: np.ndarray) -> Edges:
+    """Edges of L* ``(h, w)`` after Canny 1986."""
+    found = cv2.Canny(cv2.convertScaleAbs(lightness, alpha=2.55), *CANNY)
+    near, core = (widen(found, reach) for reach in (REACH, CORE))
+    return Edges(near, near & ~core)
+
+
+def widen(mask: np.ndarray, reach: int) -> np.ndarray:
+    return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+
+
+def near_and_away(errors: Sequence[np.ndarray], found: Sequence[Edges]) -> tuple[float, float] | None:
+    """Mean |dAB| near edges and away from them over frames ``(h, w)``; None where there is only one of the two."""
+    near = np.concatenate([x[e.near] for x, e in zip(errors, found, strict=True)])
+    away = np.concatenate([x[~e.near] for x, e in zip(errors, found, strict=True)])
+    return (float(near.mean()), float(away.mean())) if near.size and away.size else None
+
+
+def excess(ab: Sequence[np.ndarray], found: Sequence[Edges]) -> float:
+    """Slope of a*b* beside edges minus that away from them, in a*b* units a pixel; it needs no truth.
+
+    Sharp colour changes on the edge itself and is as flat beside it as elsewhere; colour that bleeds slopes there.
+    """
+    slopes = [slope(x) for x in ab]
+    beside = [s[e.beside] for s, e in zip(slopes, found, strict=True)]
+    away = [s[~e.near] for s, e in zip(slopes, found, strict=True)]
+    means = [float(np.concatenate(part).mean()) if any(map(len, part)) else 0.0 for part in (beside, away)]
+    return means[0] - means[1]
+
+
+def slope(ab: np.ndarray) -> np.ndarray:
+    """Length of the gradient of a*b* ``(h, w, 2)``, central differences: ``(h, w)``, a unit a pixel."""
+    across, down = (cv2.Sobel(ab, cv2.CV_32F, *axes, ksize=1, scale=0.5) for axes in ((1, 0), (0, 1)))
+    return np.sqrt((across**2).sum(-1) + (down**2).sum(-1))
