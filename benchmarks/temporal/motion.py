@@ -58,7 +58,12 @@ def grid(height: int, width: int) -> np.ndarray:
 
 
 def warp(picture: np.ndarray, where: np.ndarray, *, how: int = cv2.INTER_LINEAR) -> np.ndarray:
-    """`picture` ``(h, w)`` or ``(h, w, c)`` looked up along the flow `where`; its border goes on outside."""
+    """`picture` ``(h, w)`` or ``(h, w, c)`` looked up along the flow `where`; its border goes on outside.
+
+    Two channels go one by one: OpenCV 5 rounds positions to 1/32 pixel for them, and for them only.
+    """
+    if picture.shape[2:] == (2,):
+        return np.stack([warp(channel, where, how=how) for channel in cv2.split(picture)], -1)
     return cv2.remap(picture, grid(*where.shape[:2]) + where, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
