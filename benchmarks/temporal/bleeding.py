@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 CANNY = (60, 150)  # thresholds on the luma as 0..255
+GRAIN = 1.5  # pixels: sigma of the blur before
 REACH = 3  # pixels on each side of an edge that count as near
 CORE = 1  # pixels on each side of an edge where a change of colour belongs
 
@@ -22,8 +23,9 @@ class Edges:
 
 
 def edges(lightness: np.ndarray) -> Edges:
-    """Edges of L* ``(h, w)`` after Canny 1986."""
-    found = cv2.Canny(cv2.convertScaleAbs(lightness, alpha=2.55), *CANNY)
+    """Edges of L* ``(h, w)`` after Canny 1986, on a picture whose grain and finest texture are blurred away."""
+    grey = cv2.GaussianBlur(cv2.convertScaleAbs(lightness, alpha=2.55), (0, 0), GRAIN)
+    found = cv2.Canny(grey, *CANNY)
     near, core = (widen(found, reach) for reach in (REACH, CORE))
     return Edges(near, near & ~core)
 
@@ -39,16 +41,17 @@ def near_and_away(errors: Sequence[np.ndarray], found: Sequence[Edges]) -> tuple
     return (float(near.mean()), float(away.mean())) if near.size and away.size else None
 
 
-def excess(ab: Sequence[np.ndarray], found: Sequence[Edges]) -> float:
-    """Slope of a*b* beside edges minus that away from them, in a*b* units a pixel; it needs no truth.
+def excess(ab: Sequence[np.ndarray], found: Sequence[Edges]) -> float | None:
+    """Slope of a*b* beside edges over that on them, both less the slope away from edges; it needs no truth.
 
-    Sharp colour changes on the edge itself and is as flat beside it as elsewhere; colour that bleeds slopes there.
+    Sharp colour changes on the edge itself and is as flat beside it as elsewhere: 0. The wider a change runs, the
+    nearer to 1. None where colour does not change at edges more than elsewhere.
     """
     slopes = [slope(x) for x in ab]
-    beside = [s[e.beside] for s, e in zip(slopes, found, strict=True)]
-    away = [s[~e.near] for s, e in zip(slopes, found, strict=True)]
-    means = [float(np.concatenate(part).mean()) if any(map(len, part)) else 0.0 for part in (beside, away)]
-    return means[0] - means[1]
+    masks = [(e.near & ~e.beside, e.beside, ~e.near) for e in found]
+    parts = (np.concatenate([s[m[i]] for s, m in zip(slopes, masks, strict=True)]) for i in range(3))
+    on, beside, away = (float(p.mean()) if p.size else 0.0 for p in parts)
+    return (beside - away) / (on - away) if on > away else None
 
 
 def slope(ab: np.ndarray) -> np.ndarray:

@@ -186,7 +186,9 @@ def test_bleeding_sees_a_blurred_edge_of_colour():
     assert near > 20 * away
     assert bleeding.near_and_away([lag.distance(sharp, sharp)], found) == (0.0, 0.0)
     assert bleeding.excess([sharp], found) == 0.0
-    assert bleeding.excess([blurred], found) > 3.0
+    wider = cv2.GaussianBlur(sharp, (0, 0), 4.0)
+    assert 0.3 < bleeding.excess([blurred], found) < bleeding.excess([wider], found) < 1.0
+    assert bleeding.excess([np.zeros_like(sharp)], found) is None
 
 
 def test_flow_is_in_pixels_x_first():
