@@ -170,6 +170,10 @@ def temporal(result: dict) -> str:
         + rows(PLACES)
         + "\n\nFlicker over colourfulness, that / the truth's, clip by clip:\n\n"
         + table(["", *result["each"]], [[clip, *(shown(r["flicker_to_truth"], ".2f") for r in f)] for clip, *f in each])
+        + "\n\n"
+        + "\n\n".join(
+            f"![{kind} of one clip](../docs/gallery/{kind}-film_faces_cuts.png)" for kind in ("flicker", "xt")
+        )
         + "\n"
     )
 

@@ -52,9 +52,9 @@ def over_time(clip: Clip, shown: Mapping[str, Footage]) -> Figure:
         axes.plot(frames, curve, label=name, color="black" if i == 0 else f"C{i - 1}", linewidth=1.5)
     for cut in clip.cuts:
         axes.axvline(clip.start + cut, color="grey", linestyle=":")
-    axes.set(xlabel="frame", ylabel="change of a*b* along motion, RMS", ylim=(0, None))
-    axes.set_title(f"{clip.path.stem}: chroma flicker" + (" (dotted: cuts)" if clip.cuts else ""), fontsize=11)
-    axes.legend(loc="upper right", ncols=4, fontsize=9)
+    axes.set(xlabel="frame", ylabel="RMS change of a*b*", ylim=(0, None))
+    axes.set_title(f"{clip.path.stem}: change of a*b* along motion" + (" (dotted: cuts)" if clip.cuts else ""), fontsize=11)
+    page.legend(loc="outside lower center", ncols=5, fontsize=9, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return page
 

@@ -35,7 +35,7 @@ def temporal(clips: list[Path], ways: Mapping[str, ColorizeOptions] = WAYS, *, f
             for name, options in ways.items():
                 seen, done = colour(clip, colorizer, options, Path(folder) / "out.mkv")
                 rows[name].append(score(seen, clip, rows["truth"][-1]) | work(done))
-            print(path.stem, {k: v[-1] for k, v in rows.items()}, file=sys.stderr)
+            print(path.stem, {k: rounded(v[-1]["flicker_to_truth"]) for k, v in rows.items()}, file=sys.stderr)
     return {
         "clips": [c.stem for c in clips],
         "frames": frames,
