@@ -53,7 +53,8 @@ def over_time(clip: Clip, shown: Mapping[str, Footage]) -> Figure:
     for cut in clip.cuts:
         axes.axvline(clip.start + cut, color="grey", linestyle=":")
     axes.set(xlabel="frame", ylabel="RMS change of a*b*", ylim=(0, None))
-    axes.set_title(f"{clip.path.stem}: change of a*b* along motion" + (" (dotted: cuts)" if clip.cuts else ""), fontsize=11)
+    note = " (dotted: cuts)" if clip.cuts else ""
+    axes.set_title(f"{clip.path.stem}: change of a*b* along motion{note}", fontsize=11)
     page.legend(loc="outside lower center", ncols=5, fontsize=9, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return page
