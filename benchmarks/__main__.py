@@ -12,6 +12,7 @@ from benchmarks.machine import save
 from benchmarks.network import network
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
+from benchmarks.temporal.run import temporal
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
 
 
@@ -34,6 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
     look.add_argument("--net-sizes", nargs="+", type=int, default=[160, 192, 224, 256])
     look.add_argument("--paces", nargs="+", default=["1", "2", "4", "8", "auto"], help="values of --every")
+    still = commands.add_parser("temporal", help="how steady colour is in time, on the clips")
+    still.add_argument("--frames", type=int, default=60, help="of each clip at most (default: %(default)s)")
+    still.add_argument("--draw", nargs="+", metavar="CLIP", help="only draw the flicker of these clips")
+    still.add_argument("--out", type=Path, default=Path("docs/gallery"), help="folder of the drawings")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
     show.add_argument("--model", type=Path, help="ONNX file (default: the shipped one)")
@@ -63,11 +68,23 @@ def main(argv: list[str] | None = None) -> int:
         names = args.names or sorted(c.stem for c in args.clips.glob("*.mp4"))
         gallery([args.clips / f"{n}.mp4" for n in names], args.out, args.model)
         return 0
+    elif args.command == "temporal" and args.draw:
+        from benchmarks.temporal.pictures import draw  # matplotlib
+
+        for name in args.draw:
+            draw(args.clips / f"{name}.mp4", args.out, frames=args.frames)
+        return 0
+    elif args.command == "temporal":
+        save("temporal", temporal(colour_clips(args.clips), frames=args.frames))
     elif args.command == "quality":
-        clips = [c for c in sorted(args.clips.glob("*.mp4")) if c.stem != "his_girl_friday"]
+        clips = colour_clips(args.clips)
         save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes, paces=args.paces))
     write_readme()
     return 0
+
+
+def colour_clips(folder: Path) -> list[Path]:
+    return [c for c in sorted(folder.glob("*.mp4")) if c.stem != "his_girl_friday"]  # which is grey
 
 
 if __name__ == "__main__":

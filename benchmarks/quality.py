@@ -12,6 +12,8 @@ import av
 import cv2
 import numpy as np
 
+from benchmarks.temporal.flicker import chroma_change, flicker
+from benchmarks.temporal.motion import agrees, flow
 from training.metrics import colourfulness, psnr
 from vidcolor.api import Colorizer
 from vidcolor.options import ColorizeOptions
@@ -31,34 +33,13 @@ def lab_frames(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return rgb, [cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in rgb]
 
 
-def flows(lab: list[np.ndarray]) -> list[np.ndarray]:
-    """DIS flow (medium preset) from each frame back to the one before, on the luma, as a map for cv2.remap."""
-    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.convertScaleAbs(x[..., 0], alpha=2.55) for x in lab]
-    height, width = grey[0].shape
-    base = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    return [base + engine.calc(b, a, None) for a, b in itertools.pairwise(grey)]  # type: ignore[call-overload]
-
-
-def flicker(lab: list[np.ndarray], maps: list[np.ndarray], luma: list[np.ndarray]) -> float:
-    """RMS of the a*b* change along flow, where the warped luma agrees within 3 L*."""
-    total = count = 0.0
-    for i, where in enumerate(maps):
-        x, y = cv2.split(where)
-        past = cv2.remap(lab[i], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        was = cv2.remap(luma[i], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        valid = np.abs(was - luma[i + 1]) < 3.0
-        change = ((lab[i + 1][..., 1:] - past[..., 1:]) ** 2).sum(-1)
-        total += float(change[valid].sum())
-        count += float(valid.sum())
-    return (total / max(count, 1.0)) ** 0.5
-
-
-def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, maps: list[np.ndarray]) -> dict:
+def measure(rgb: list[np.ndarray], lab: list[np.ndarray], truth, came: list[tuple]) -> dict:
+    """`came` is the flow back to the frame before and where the luma agrees along it, for each frame but the first."""
+    ab = [x[..., 1:] for x in lab]
     found = {
         "psnr": float(np.mean([psnr(a, b) for a, b in zip(rgb, truth[0], strict=True)])),
         "colourfulness_abs": float(np.mean([colourfulness(x)[1] for x in rgb])),
-        "flicker": flicker(lab, maps, [x[..., 0] for x in truth[1]]),
+        "flicker": flicker([chroma_change(*pair, *c) for pair, c in zip(itertools.pairwise(ab), came, strict=True)]),
     }
     found["flicker_per_colour"] = found["flicker"] / max(found["colourfulness_abs"], 1e-6)
     return {k: round(v, 4) for k, v in found.items()}
@@ -78,16 +59,17 @@ def quality(clips: list[Path], *, smoothings: list[float], sizes: list[int], pac
         out = Path(folder) / "out.mkv"
         for clip in clips:
             truth = lab_frames(clip)
-            maps = flows(truth[1])
-            rows["truth"].append(measure(*truth, truth, maps) | {"predicted": 0.0})
+            lightness = [x[..., 0] for x in truth[1]]
+            came = [(back := flow(b, a), agrees(a, b, back)) for a, b in itertools.pairwise(lightness)]
+            rows["truth"].append(measure(*truth, truth, came) | {"predicted": 0.0})
             plain = [x * LIGHTNESS_ONLY for x in truth[1]]
             grey = [cv2.cvtColor(x, cv2.COLOR_LAB2RGB) for x in plain]
-            rows["grey"].append(measure(grey, plain, truth, maps) | {"predicted": 0.0})
+            rows["grey"].append(measure(grey, plain, truth, came) | {"predicted": 0.0})
             for name, options in ways.items():
                 colorizer.options = options
                 done = colorizer.file(clip, out)  # its chroma is not read, so a colour clip serves as its grey version
                 seen = {"predicted": round(done.predicted / done.frames, 4)}
-                rows[name].append(measure(*lab_frames(out), truth, maps) | seen)
+                rows[name].append(measure(*lab_frames(out), truth, came) | seen)
             print(clip.stem, {k: v[-1] for k, v in rows.items()}, file=sys.stderr)
     means = {k: {m: round(float(np.mean([r[m] for r in v])), 4) for m in v[0]} for k, v in rows.items()}
     return {"clips": [c.stem for c in clips], "frames": FRAMES, "mean": means, "each": rows}

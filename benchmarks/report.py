@@ -11,8 +11,8 @@ from benchmarks.machine import RESULTS
 HEAD = """# Benchmarks
 
 Made by `python -m benchmarks report` from `results/*.json`; do not edit. Run one by `pip install -e '.[dev]'` and
-`python -m benchmarks throughput` (or `memory`, `quality`), with a folder of colour clips in `--clips`. These machines
-are shared: ratios are measured side by side in one run, times alone say little.
+`python -m benchmarks throughput` (or `memory`, `quality`, `temporal`), with a folder of colour clips in `--clips`.
+These machines are shared: ratios are measured side by side in one run, times alone say little.
 """
 
 
@@ -27,6 +27,7 @@ def readme() -> str:
         "peers": peers,
         "memory": memory,
         "quality": quality,
+        "temporal": temporal,
     }
     return "\n".join([HEAD, *rendered(RESULTS, sections)])
 
@@ -119,6 +120,66 @@ def quality(result: dict) -> str:
         " Flicker: RMS of the a\\*b\\* change along DIS flow where the luma agrees, in a\\*b\\* units.\n\n"
         + table(["", "PSNR dB", "colourfulness", "flicker", "flicker / colourfulness", "frames predicted"], rows) + "\n"
     )  # fmt: skip
+
+
+STEADINESS = [  # column, key, format
+    ("PSNR dB", "psnr", ".2f"),
+    ("colourfulness", "colourfulness", ".1f"),
+    ("its abs() variant", "colourfulness_abs", ".1f"),
+    ("CDC x 1000", "cdc", ".2f"),
+    ("off the truth's", "cdc_off", ".2f"),
+    ("warp error x 1000", "warp_error", ".3f"),
+    ("flicker", "flicker", ".2f"),
+    ("flicker / colourfulness", "flicker_per_colour", ".3f"),
+    ("that / the truth's", "flicker_to_truth", ".2f"),
+    ("clips at most 0.8", "steady_clips", "d"),
+    ("smoothing ms", "smoothing_ms", ".2f"),
+    ("frames predicted", "predicted", ".0%"),
+]
+PLACES = [
+    ("after cuts", "cut_early", ".2f"),
+    ("later", "cut_late", ".2f"),
+    ("ratio", "cut_lag", ".3f"),
+    ("first frame, dB", "cut_first_db", "+.2f"),
+    ("new in view", "new_error", ".2f"),
+    ("others", "old_error", ".2f"),
+    ("ratio", "new_lag", ".3f"),
+    ("near edges", "edge_error", ".2f"),
+    ("away", "flat_error", ".2f"),
+    ("ratio", "bleeding", ".3f"),
+    ("width of edges", "edge_excess", ".3f"),
+]
+
+
+def temporal(result: dict) -> str:
+    def rows(columns: list[tuple[str, str, str]]) -> str:
+        cells = [[name, *(shown(m.get(key), how) for _, key, how in columns)] for name, m in result["mean"].items()]
+        return table(["", *(head for head, _, _ in columns)], cells)
+
+    each = zip(result["clips"], *result["each"].values(), strict=True)
+    return (
+        f"## Steadiness\n\n{len(result['clips'])} clips made grey, at most {result['frames']} frames each, at half"
+        " their size (CDC: at full size); means over clips. Nothing is measured across cuts. Flow: DIS, medium preset,"
+        " on the truth's luma. Flicker: as above. CDC: after TCVC; warp error: after Lai et al. 2018.\n\n"
+        + rows(STEADINESS)
+        + "\n\nWhere colour has to be found anew, and where it ends. Errors are mean distances to the truth's a\\*b\\*:"
+        " in the first 5 frames after a cut and later in the shot; of pixels that came into view in the last 5 frames"
+        " and of others; within 3 pixels of edges of the luma and farther away. First frame: its PSNR less its shot's."
+        " Frames and pixels may be harder in themselves: compare with unsmoothed. Width of edges: slope of a\\*b\\*"
+        " beside edges over that on them, 0 is sharp, 1 is wide.\n\n"
+        + rows(PLACES)
+        + "\n\nFlicker over colourfulness, that / the truth's, clip by clip:\n\n"
+        + table(["", *result["each"]], [[clip, *(shown(r["flicker_to_truth"], ".2f") for r in f)] for clip, *f in each])
+        + "\n\n"
+        + "\n\n".join(
+            f"![{kind} of one clip](../docs/gallery/{kind}-film_faces_cuts.png)" for kind in ("flicker", "xt")
+        )
+        + "\n"
+    )
+
+
+def shown(value: float | None, how: str) -> str:
+    return "" if value is None else format(value, how)
 
 
 def table(head: list[str], rows: list[list]) -> str:

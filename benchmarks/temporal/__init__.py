@@ -1,0 +1,1 @@
+"""How steady colour is in time: metrics on sequences of frames, and the run over the clips."""
