@@ -11,7 +11,7 @@ from vidcolor.deflicker import Deflicker
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small
 from vidcolor.shots import CutDetector
-from vidcolor.smoothing import Predict, make_smoother
+from vidcolor.smoothing import SMOOTHERS, Predict, smoother_name
 
 
 class Clock:
@@ -45,8 +45,9 @@ class Steady:
     ) -> None:
         self.clock = clock or Clock()
         self.cuts, self.shots = CutDetector(), 0
-        self.deflicker = Deflicker()
-        self.smoother = make_smoother(lambda x: self.clock.time("network", predict, x), options, live=live)
+        name = smoother_name(options, live=live)
+        self.deflicker = Deflicker() if name != "none" else None  # without smoothing frames stand alone
+        self.smoother = SMOOTHERS[name](lambda x: self.clock.time("network", predict, x), options)
 
     def push(self, small: Small) -> list[np.ndarray]:
         """a*b* ``(h', w', 2)`` of the frames that are ready, in order."""
@@ -54,10 +55,13 @@ class Steady:
         if self.clock.time("smoothing", self.cuts.update, small.lightness):
             self.shots += 1
             done += self.finish()
-        steady = self.clock.time("smoothing", self.deflicker, small.lightness)
-        return done + self.clock.time("smoothing", self.smoother.push, steady)
+        lightness = small.lightness
+        if self.deflicker:
+            lightness = self.clock.time("smoothing", self.deflicker, lightness)
+        return done + self.clock.time("smoothing", self.smoother.push, lightness)
 
     def finish(self) -> list[np.ndarray]:
         """a*b* of the frames still held; a new shot begins."""
-        self.deflicker.reset()
+        if self.deflicker:
+            self.deflicker.reset()
         return self.clock.time("smoothing", self.smoother.finish)

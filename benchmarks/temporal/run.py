@@ -18,7 +18,11 @@ from vidcolor.summary import Summary
 
 WAYS = {
     "unsmoothed": ColorizeOptions(every=1, smoothing=0.0),
-    "default": ColorizeOptions(),
+    "ema": ColorizeOptions(smoother="ema"),
+    "flow, every frame": ColorizeOptions(smoother="flow", every=1),
+    "flow": ColorizeOptions(smoother="flow"),
+    "lookahead, every frame": ColorizeOptions(smoother="lookahead", every=1),
+    "lookahead": ColorizeOptions(),
 }
 GOAL = 0.8  # of the truth's flicker, both relative to their colour
 

@@ -44,8 +44,3 @@ def smoother_name(options: ColorizeOptions, *, live: bool = False) -> str:
     if options.smoothing == 0.0 and options.every in (None, 1):
         return "none"
     return "flow" if live else "lookahead"
-
-
-def make_smoother(predict: Predict, options: ColorizeOptions, *, live: bool = False) -> Smoother:
-    """The smoother that the options ask for."""
-    return SMOOTHERS[smoother_name(options, live=live)](predict, options)
