@@ -11,7 +11,7 @@ from vidcolor.backends import driver_present
 from vidcolor.color import Encoding
 from vidcolor.options import ColorizeOptions
 from vidcolor.video import hardware
-from vidcolor.video.device import cuda_accel, nvdec_has, off_card
+from vidcolor.video.device import cuda_accel, no_nvdec, off_card
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.reader import Reader
 
@@ -45,7 +45,12 @@ def test_a_reader_that_gets_no_card_decodes_all_the_same():
     ("decoder", "expected"), [("h264", True), ("hevc", True), ("mpeg2video", True), ("ffv1", False), ("prores", False)]
 )
 def test_what_nvdec_has(decoder, expected):
-    assert nvdec_has(av.Codec(decoder, "r")) == expected
+    assert (no_nvdec(av.CodecContext.create(decoder, "r")) == "") == expected
+
+
+def test_lossless_h264_is_left_to_the_cpu(short_film):
+    with Reader(short_film, hwaccel=cuda_accel()) as reader:
+        assert reader.no_card == "NVDEC has no H.264 of the profile High 4:4:4 Predictive"
 
 
 def test_a_codec_that_nvdec_has_not_is_named(tmp_path):

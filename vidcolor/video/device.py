@@ -23,9 +23,13 @@ def cuda_accel() -> HWAccel:
     return HWAccel("cuda", allow_software_fallback=True, options=options, is_hw_owned=True)
 
 
-def nvdec_has(codec: av.Codec) -> bool:
-    """Whether FFmpeg's decoder `codec` can hand its work to NVDEC; the card may still refuse a profile or a size."""
-    return any(config.device_type == CUDA and config.is_supported for config in codec.hardware_configs)
+def no_nvdec(ctx: av.VideoCodecContext) -> str:
+    """Why FFmpeg's decoder cannot hand its work to NVDEC; empty where it can, though the card may refuse a size."""
+    if not any(config.device_type == CUDA and config.is_supported for config in ctx.codec.hardware_configs):
+        return f"FFmpeg's {ctx.codec.name} decoder has no NVDEC"
+    if ctx.name == "h264" and "4:4:4" in (ctx.profile or ""):  # lossless H.264 has it too: FFmpeg does not ask the card
+        return f"NVDEC has no H.264 of the profile {ctx.profile}"
+    return ""
 
 
 def off_card(frame: av.VideoFrame, width: int, height: int, depth: int) -> str:

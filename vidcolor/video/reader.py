@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from vidcolor.color import MATRICES, UNSPECIFIED, Encoding, guess_matrix
 from vidcolor.errors import InputError
-from vidcolor.video.device import nvdec_has, off_card
+from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.formats import layout, native_format, to_native
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
@@ -115,9 +115,8 @@ class Reader:
 
         Only the plain decoder, opened before, tells the format of the samples.
         """
-        codec = self.stream.codec_context.codec
-        if not nvdec_has(codec):
-            return f"FFmpeg's {codec.name} decoder has no NVDEC"
+        if why := no_nvdec(self.stream.codec_context):
+            return why
         if "://" in self.path:
             return "a stream from elsewhere is opened only once"
         try:
@@ -230,7 +229,7 @@ class Reader:
     def to_host(self, frame: av.VideoFrame) -> av.VideoFrame:
         """A decoded frame in the film's size and native format, in the CPU's memory."""
         if frame.sw_format is not None:
-            frame = frame.reformat(format=frame.sw_format.name)
+            frame = frame.reformat(format=frame.sw_format.name, threads=1)
         if (frame.width, frame.height) != (self.info.width, self.info.height):
             self.resized += 1
             frame = to_native(frame).reformat(self.info.width, self.info.height, self.info.pix_fmt)
