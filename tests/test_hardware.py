@@ -2,6 +2,7 @@
 
 import dataclasses
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import SAMPLE
 from vidcolor.backends import driver_present
 from vidcolor.color import Encoding
 from vidcolor.options import ColorizeOptions
+from vidcolor.pipeline import find_card
 from vidcolor.video import hardware
 from vidcolor.video.device import cuda_accel, no_nvdec, off_card
 from vidcolor.video.encoder import VideoSettings, video_settings
@@ -39,6 +41,15 @@ def test_a_reader_that_gets_no_card_decodes_all_the_same():
         assert "Operation not permitted" in reader.no_card
         assert frame.format.name == reader.info.pix_fmt
         assert not reader.off_card
+
+
+@no_card
+def test_a_network_on_a_card_that_torch_does_not_reach_leaves_the_frames_where_they_are():
+    notes: list[str] = []
+    assert find_card(SimpleNamespace(device="cpu"), notes) is None
+    assert notes == []
+    assert find_card(SimpleNamespace(device="cuda"), notes) is None
+    assert notes == ["frames go through the CPU's memory: no torch with CUDA is installed"]
 
 
 @pytest.mark.parametrize(
