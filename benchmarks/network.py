@@ -26,10 +26,25 @@ def openvino_in(precision: str) -> Callable[[ModelFile], Backend]:
     return make
 
 
-def pytorch_on_cpu(model: ModelFile) -> Backend:
-    from vidcolor.backends.pytorch import PyTorchBackend
+def pytorch_on(device: str, *, compiled: bool = False) -> Callable[[ModelFile], Backend]:
+    def make(model: ModelFile) -> Backend:
+        from vidcolor.backends.pytorch import PyTorchBackend
 
-    return PyTorchBackend(model, device="cpu")
+        backend = PyTorchBackend(model, device=device, compiled=compiled)
+        if compiled:
+            try_once(backend)
+        return backend
+
+    return make
+
+
+def try_once(backend: Backend) -> None:
+    """Have the network compiled for the first shape; BackendError where that does not work."""
+    n, h, w = SHAPES[0]
+    try:
+        backend.predict(np.zeros((n, 1, h, w), np.float32))
+    except Exception as error:  # the compiler's errors have no base of their own
+        raise BackendError(f"torch.compile does not work here: {str(error).strip().splitlines()[0]}") from error
 
 
 def named(name: str) -> Callable[[ModelFile], Backend]:
@@ -37,20 +52,25 @@ def named(name: str) -> Callable[[ModelFile], Backend]:
 
 
 WAYS: dict[str, tuple[str, Callable[[ModelFile], Backend]]] = {  # name -> backend it belongs to, constructor
-    "pytorch fp32": ("pytorch", pytorch_on_cpu),
+    "pytorch fp32": ("pytorch", pytorch_on("cpu")),
+    "pytorch fp32 compiled": ("pytorch", pytorch_on("cpu", compiled=True)),
     "openvino f32": ("openvino", openvino_in("f32")),
     "openvino bf16": ("openvino", openvino_in("bf16")),
     "onnx f32": ("onnx", named("onnx")),
-    "pytorch cuda": ("pytorch", named("pytorch")),
+    "pytorch cuda": ("pytorch", pytorch_on("cuda")),
+    "pytorch cuda compiled": ("pytorch", pytorch_on("cuda", compiled=True)),
     "tensorrt": ("tensorrt", named("tensorrt")),
     "rtx": ("rtx", named("rtx")),
 }
-ON_CARDS = ("pytorch cuda", "tensorrt", "rtx")
+COMPILED = ("pytorch fp32 compiled", "pytorch cuda compiled")  # only to compare with: slow to start
+ON_CARDS = ("pytorch cuda", "pytorch cuda compiled", "tensorrt", "rtx")
 
 
-def backends(model: ModelFile) -> Iterator[tuple[str, Backend | None, str]]:
-    """Name, backend and why there is none, of each of WAYS; closed after use."""
+def backends(model: ModelFile, *, compiled: bool = False) -> Iterator[tuple[str, Backend | None, str]]:
+    """Name, backend and why there is none, of each of WAYS; closed after use. `compiled`: with those of COMPILED."""
     for name, (needs, make) in WAYS.items():
+        if name in COMPILED and not compiled:
+            continue
         if name in ON_CARDS and not driver_present():
             yield name, None, "no NVIDIA driver"
         elif missing(needs):
@@ -121,7 +141,7 @@ def network(*, rounds: int = 3, seconds: float = 2.0) -> dict:
     for _ in range(rounds):
         for precision, values in peaks.items():
             values.append(product_peak(precision))
-        for name, backend, why in backends(model):
+        for name, backend, why in backends(model, compiled=True):
             if backend is None:
                 absent[name] = why
                 continue

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from benchmarks.network import backends, pytorch_on_cpu
+from benchmarks.network import backends, pytorch_on
 from vidcolor.weights import ModelFile
 
 # Greatest mean and greatest single |dAB| against PyTorch in fp32, by the precision at the end of the description.
@@ -33,7 +33,7 @@ class Parity:
 
 def verify(model: ModelFile, pictures: Sequence[np.ndarray]) -> dict[str, Parity | str]:
     """Parity of every way with PyTorch in fp32 on L* `pictures` ``(1, 1, h, w)``, or why it was not run."""
-    reference = pytorch_on_cpu(model)
+    reference = pytorch_on("cpu")(model)
     expected = [reference.predict(x) for x in pictures]
     found: dict[str, Parity | str] = {}
     for name, backend, why in backends(model):

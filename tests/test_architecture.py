@@ -16,10 +16,17 @@ LAYERS = [
     {"vidcolor.errors"},
     {"vidcolor.options", "vidcolor.summary", "vidcolor.jobs", "vidcolor.target"},
     {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
-    {"vidcolor.preview", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.deflicker"},
+    {
+        "vidcolor.preview",
+        "vidcolor.chroma",
+        "vidcolor.smoothing",
+        "vidcolor.shots",
+        "vidcolor.deflicker",
+        "vidcolor.tensors",
+    },
     {"vidcolor.steady"},
     {"vidcolor.video", "vidcolor.backends"},
-    {"vidcolor.pipeline", "vidcolor.image"},
+    {"vidcolor.pipeline", "vidcolor.image", "vidcolor.card"},
     {"vidcolor.api", "vidcolor.info", "vidcolor.engines"},
     {"vidcolor.cli"},
     {"vidcolor.__main__"},
@@ -79,7 +86,8 @@ def test_the_pipeline_knows_no_concrete_backend_and_the_core_no_codec():
 
 def test_engines_are_imported_only_where_they_are_run():
     light = {"vidcolor.backends", "vidcolor.backends.cache", "vidcolor.backends.shapes"}
-    allowed = {"vidcolor.model"} | {m for m in MODULES if m.startswith("vidcolor.backends.")} - light
+    backends = {m for m in MODULES if m.startswith("vidcolor.backends.")}
+    allowed = {"vidcolor.model", "vidcolor.tensors", "vidcolor.card"} | backends - light
     for name, path in MODULES.items():
         if name.startswith("vidcolor") and name not in allowed:
             assert not {m.split(".")[0] for m in imports(path, top_level=True)} & HEAVY, name

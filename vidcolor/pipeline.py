@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import queue
 import threading
 import time
@@ -9,14 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
 from av.packet import Packet
 
-from vidcolor.backends import Backend
+from vidcolor.backends import Backend, cuda_present
 from vidcolor.chroma import chroma_coefficients, chroma_planes
+from vidcolor.color import Encoding
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
@@ -27,6 +30,9 @@ from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_
 from vidcolor.video.formats import plane
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader, VideoInfo
+
+if TYPE_CHECKING:
+    from vidcolor.card import Card, CardFrames
 
 SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
 QUEUE_BYTES = 64e6  # of frames between two threads; with the batch it bounds the memory of any film
@@ -39,6 +45,24 @@ class Coloured:
     frame: av.VideoFrame
     small: Small
     ab: np.ndarray
+
+
+class HostFrames:
+    """Frames in the CPU's memory: the small picture of each, and the coloured ones. `CardFrames` is the other way."""
+
+    def __init__(self, encoding: Encoding, size: SmallSize, settings: VideoSettings, compare: bool) -> None:
+        self.encoding, self.size, self.settings, self.compare = encoding, size, settings, compare
+
+    def make_small(self, frame: av.VideoFrame) -> Small:
+        return make_small(plane(frame, 0), self.size, self.encoding)
+
+    def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:
+        """The output frames that are ready, in order."""
+        yield merge(item, self.settings, self.compare)
+
+    def finish(self) -> Iterator[av.VideoFrame]:
+        """Those that were held back."""
+        yield from ()
 
 
 class Link:
@@ -94,16 +118,23 @@ def colorize_film(
     target = Path(target)
     summary = Summary(str(source), str(target), backend=backend.name)
     codec = options.codec or default_codec(target)
-    with Reader(source, start=options.start, end=options.end) as reader:
+    card = find_card(backend, summary.notes)
+    with Reader(source, start=options.start, end=options.end, hwaccel=card.hwaccel if card else None) as reader:
         check_target(target, overwrite=options.overwrite, source=str(source))
         settings = video_settings(reader, options, codec)
+        if card:
+            settings = card.settings(reader, settings, options, codec)
+        host = HostFrames(reader.info.encoding, small_size_of(reader, options), settings, options.compare)
+        frames = card.frames(host, reader.info.frames) if card else host
         muxer = Muxer(target, reader, settings, codec=codec)
         try:
-            run_threads(reader, backend, muxer, settings, options, summary, progress, cancel)
+            run_threads(reader, backend, muxer, frames, settings, options, summary, progress, cancel)
             muxer.finish()
         except BaseException:
             muxer.abandon()
             raise
+        if card:
+            card.report(reader)
         summary.warnings += muxer.warnings
         summary.damaged = reader.damaged
         if reader.resized:
@@ -119,10 +150,23 @@ def colorize_film(
     return summary
 
 
+def find_card(backend: Backend, notes: list[str]) -> Card | None:
+    """The card that frames shall stay on; None where the network runs on none, or torch does not reach it."""
+    if backend.device != "cuda":
+        return None
+    if importlib.util.find_spec("torch") is None or not cuda_present():
+        notes.append("frames go through the CPU's memory: no torch with CUDA is installed")
+        return None
+    from vidcolor.card import Card
+
+    return Card(notes)
+
+
 def run_threads(
     reader: Reader,
     backend: Backend,
     muxer: Muxer,
+    pictures: HostFrames | CardFrames,
     settings: VideoSettings,
     options: ColorizeOptions,
     summary: Summary,
@@ -151,8 +195,8 @@ def run_threads(
             progress(summary, reader.info.frames)
 
     small_size = small_size_of(reader, options)
-    read = (read_frames, reader, small_size, decoded, clocks[0])
-    write = (write_frames, coloured, muxer, settings, options, clocks[2])
+    read = (read_frames, reader, pictures, decoded, clocks[0])
+    write = (write_frames, coloured, muxer, settings, pictures, clocks[2])
     workers = [Worker(guarded, args) for args in (read, write)]
     try:
         for worker in workers:
@@ -214,7 +258,7 @@ def small_size_of(reader: Reader, options: ColorizeOptions) -> SmallSize:
     return SmallSize.fit(reader.info.width, reader.info.height, options.size, aspect)
 
 
-def read_frames(reader: Reader, size: SmallSize, out: Link, clock: Clock) -> None:
+def read_frames(reader: Reader, pictures: HostFrames | CardFrames, out: Link, clock: Clock) -> None:
     """Reader thread: decode, and make the small picture while the frame is in the cache."""
     items = iter(reader)
     while True:
@@ -224,7 +268,7 @@ def read_frames(reader: Reader, size: SmallSize, out: Link, clock: Clock) -> Non
         if isinstance(item, Packet):
             out.put(item)
         else:
-            out.put((item, clock.time("resize", make_small, plane(item, 0), size, reader.info.encoding)))
+            out.put((item, clock.time("resize", pictures.make_small, item)))
     out.put(Link.END)
 
 
@@ -266,16 +310,23 @@ def color_frames(
     out.put(Link.END)
 
 
-def write_frames(items: Link, muxer: Muxer, settings: VideoSettings, options: ColorizeOptions, clock: Clock) -> None:
+def write_frames(
+    items: Link, muxer: Muxer, settings: VideoSettings, pictures: HostFrames | CardFrames, clock: Clock
+) -> None:
     """Writer thread: merge the colour under the luma, encode, mux."""
     encoder = Encoder(settings, muxer.video.codec_context)
+
+    def write(frames: Iterator[av.VideoFrame]) -> None:
+        for frame in clock.time("merge", list, frames):
+            packets = clock.time("encode", list, encoder.encode(frame))
+            clock.time("mux", muxer.mux_video, packets)
+
     for item in items:
         if isinstance(item, Packet):
             clock.time("mux", muxer.mux_other, item)
         else:
-            frame = clock.time("merge", merge, item, settings, options.compare)
-            packets = clock.time("encode", list, encoder.encode(frame))
-            clock.time("mux", muxer.mux_video, packets)
+            write(pictures.merge(item))
+    write(pictures.finish())
     held = encoder.finish()
     while packet := clock.time("encode", next, held, None):
         items.check()

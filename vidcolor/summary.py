@@ -25,6 +25,7 @@ class Summary:
     seconds: float = 0.0
     backend: str = ""
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # with a card in use: which steps ran elsewhere, and why
     busy: dict[str, float] = field(default_factory=dict)
 
     @property

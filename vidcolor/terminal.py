@@ -90,8 +90,8 @@ class Terminal:
 
     def done(self, summary: Summary) -> None:
         self.end()
-        for warning in summary.warnings:
-            self.note(f"{summary.source}: {warning}")
+        for line in (*summary.notes, *summary.warnings):
+            self.note(f"{summary.source}: {line}")
         if summary.damaged:
             self.note(f"{summary.source}: {summary.damaged} damaged frames or packets, coloured as far as they decode")
         frames = f"{summary.frames} frames" if summary.frames != 1 else "1 frame"

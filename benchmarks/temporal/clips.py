@@ -84,8 +84,8 @@ def half_size(frame: av.VideoFrame, encoding: Encoding) -> np.ndarray:
 
     Through 8-bit RGB, whose rounding is a flicker of its own, steady colour and grain could not be told apart.
     """
-    luma, cb, cr = (plane(frame, i).astype(np.float32) for i in range(3))
-    luma = cv2.resize(luma, cb.shape[::-1], interpolation=cv2.INTER_AREA)
-    luma = (luma - np.float32(encoding.luma_offset)) / np.float32(encoding.luma_scale)
-    cb, cr = ((x - np.float32(encoding.chroma_centre)) / np.float32(encoding.chroma_scale) for x in (cb, cr))
+    codes, *chroma = (plane(frame, i).astype(np.float32) for i in range(3))
+    small = cv2.resize(codes, chroma[0].shape[::-1], interpolation=cv2.INTER_AREA)
+    luma = (small - np.float32(encoding.luma_offset)) / np.float32(encoding.luma_scale)
+    cb, cr = ((x - np.float32(encoding.chroma_centre)) / np.float32(encoding.chroma_scale) for x in chroma)
     return chroma_to_rgb(luma, cb, cr, encoding.matrix).clip(0.0, 1.0).astype(np.float32)

@@ -16,13 +16,15 @@ from vidcolor.weights import ModelFile
 class PyTorchBackend:
     """Eager PyTorch; the reference that the other backends are compared with.
 
+    `compiled` is for benchmarks: torch.compile needs a C compiler, and most of a minute for each shape.
+
     Raises:
         BackendError: `device` is not there.
     """
 
     name = "pytorch"
 
-    def __init__(self, model: ModelFile, *, device: str | None = None) -> None:
+    def __init__(self, model: ModelFile, *, device: str | None = None, compiled: bool = False) -> None:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise BackendError(f"device {device}: torch finds no CUDA; check the driver or use the CPU")
@@ -32,7 +34,9 @@ class PyTorchBackend:
         self.stride = generator.stride
         self.generator = generator.to(self.place, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         where = torch.cuda.get_device_name(self.place) if self.device == "cuda" else "CPU"
-        self.description = f"PyTorch {torch.__version__}, {where}, {str(self.dtype).removeprefix('torch.')}"
+        way = "compiled, " if compiled else ""
+        self.description = f"PyTorch {torch.__version__}, {way}{where}, {str(self.dtype).removeprefix('torch.')}"
+        self.network = torch.compile(self.generator, dynamic=False) if compiled else self.generator
 
     def predict(self, lightness: np.ndarray) -> np.ndarray:
         return in_halves(self._run, lightness)
@@ -40,10 +44,10 @@ class PyTorchBackend:
     @torch.inference_mode()
     def _run(self, lightness: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(lightness).to(self.place, self.dtype, memory_format=torch.channels_last)
-        return self.generator(x).float().cpu().numpy()
+        return self.network(x).float().cpu().numpy()
 
     def close(self) -> None:
-        del self.generator
+        del self.generator, self.network
 
 
 def load_generator(model: ModelFile) -> BinsGenerator | UNet:

@@ -10,12 +10,14 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.codec.context import Flags
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from vidcolor.color import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS, ColorizeOptions
+from vidcolor.video.device import cuda_accel
 from vidcolor.video.formats import STEPS, choose_format, layout, plane
 from vidcolor.video.reader import FULL_RANGE, Reader, is_tagged, reason
 
@@ -43,6 +45,7 @@ OPTIONS = {
     "libvpx-vp9": CodecOptions("crf", 28, "cpu-used", (("row-mt", "1"), ("deadline", "good"))),
     "ffv1": CodecOptions(fixed=(("level", "3"), ("slices", "4"), ("slicecrc", "1"))),
     "prores_ks": CodecOptions(preset="profile"),
+    "h264_nvenc": CodecOptions("cq", 20, fixed=(("rc", "vbr"), ("b", "0"), ("preset", "p5"))),
 }
 
 
@@ -62,6 +65,12 @@ class VideoSettings:
     field_order: str | None  # "tff" or "bff" of an interlaced film
     primaries: int
     transfer: int
+    on_card: bool = False  # the encoder takes frames in a card's memory
+
+    @property
+    def accel(self) -> HWAccel | None:
+        """What its encoder has to be made with."""
+        return cuda_accel() if self.on_card else None
 
     def configure(self, ctx: VideoCodecContext) -> None:
         ctx.width, ctx.height, ctx.pix_fmt = self.width, self.height, self.pix_fmt
@@ -141,7 +150,7 @@ class Encoder:
     def __init__(self, settings: VideoSettings, context: VideoCodecContext | None = None) -> None:
         self.settings = settings
         if context is None:
-            created = av.CodecContext.create(settings.encoder, "w")
+            created = av.CodecContext.create(settings.encoder, "w", settings.accel)
             assert isinstance(created, VideoCodecContext)
             context = created
             settings.configure(context)

@@ -113,7 +113,8 @@ def to_native(frame: VideoFrame) -> VideoFrame:
         return out
     if layout(name).rgb:  # "pc" RGB must not become full-range Y'CbCr unseen
         return frame.reformat(format=native, dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU601)
-    return frame.reformat(format=native)
+    # one thread: those of swscale write a few samples past the end of their rows, into rows that others have finished
+    return frame.reformat(format=native, threads=1)
 
 
 def copy_properties(source: VideoFrame, target: VideoFrame) -> None:

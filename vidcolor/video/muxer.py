@@ -79,7 +79,7 @@ class Muxer:
 
     def add_video(self, reader: Reader, settings: VideoSettings, codec: str) -> VideoStream:
         try:
-            stream = self.container.add_stream(settings.encoder, rate=settings.rate)
+            stream = self.container.add_stream(settings.encoder, rate=settings.rate, hwaccel=settings.accel)
         except ValueError as error:
             good = " or ".join(c for c, e in CODECS.items() if can_hold_codec(self.container.format.name, e))
             raise OptionError(f"{self.target}: {self.target.suffix} cannot hold {codec}; use {good}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
@@ -18,6 +20,7 @@ from av.video.stream import VideoStream
 
 from vidcolor.color import MATRICES, UNSPECIFIED, Encoding, guess_matrix
 from vidcolor.errors import InputError
+from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.formats import layout, native_format, to_native
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
@@ -45,11 +48,11 @@ class VideoInfo:
 
 
 class Reader:
-    """Demux and decode `path` (a file or URL).
+    """Demux and decode `path` (a file or URL), with `hwaccel` on a card as far as it can.
 
-    Iterating, once, gives in the file's order decoded frames (planar, luma untouched, PTS in `info.time_base`) and
-    `Packet` objects of the other streams. With `start` or `end` (seconds from the start of the film) only what lies
-    between them, with time stamps that begin at zero.
+    Iterating, once, gives in the file's order decoded frames (planar, or in a card's memory as NVDEC gives them; luma
+    untouched, PTS in `info.time_base`) and `Packet` objects of the other streams. With `start` or `end` (seconds from
+    the start of the film) only what lies between them, with time stamps that begin at zero.
 
     Attributes:
         info: the main picture.
@@ -60,19 +63,30 @@ class Reader:
         damaged: frames and packets so far that could not be decoded cleanly.
         resized: frames so far that came in another size and were scaled.
         retimed: frames so far that had no time stamp of their own, or one out of order.
+        off_card: with `hwaccel`, how many frames so far came to the CPU's memory, by the reason.
+        no_card: with `hwaccel`, why the whole film is decoded on the CPU, if it is.
 
     Raises:
         InputError: the file is missing, empty, damaged beyond use, encrypted, or has no picture.
     """
 
-    def __init__(self, path: str | Path, *, start: float | None = None, end: float | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        hwaccel: HWAccel | None = None,
+    ) -> None:
         self.path = str(path)
         self.container = open_input(self.path)
         self.damaged = self.resized = self.retimed = 0
         self.last_pts: int | None = None
+        self.off_card: Counter[str] = Counter()
         try:
             self.stream = main_video(self.container, self.path)
             self.info = describe(self.container, self.stream, self.path)
+            self.no_card = self.move_to(hwaccel) if hwaccel is not None else "not asked for"
             self.others: list[Stream] = [s for s in self.container.streams if s.index != self.stream.index]
             origin = Fraction(self.container.start_time or 0, av.time_base)
             self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
@@ -95,6 +109,23 @@ class Reader:
         assert isinstance(first, av.VideoFrame)
         self.field_order = self.read_field_order(first)
         self.display_matrix = display_matrix(first)
+
+    def move_to(self, hwaccel: HWAccel) -> str:
+        """Open the film once more, to be decoded on a card; the reason where that cannot be.
+
+        Only the plain decoder, opened before, tells the format of the samples.
+        """
+        if why := no_nvdec(self.stream.codec_context):
+            return why
+        if "://" in self.path:
+            return "a stream from elsewhere is opened only once"
+        try:
+            container = open_input(self.path, hwaccel)
+        except InputError as error:
+            return str(error.__cause__ or error)
+        self.container.close()
+        self.container, self.stream = container, main_video(container, self.path)
+        return ""
 
     def close(self) -> None:
         self.container.close()
@@ -182,12 +213,28 @@ class Reader:
             raise InputError(f"{self.path}: cannot be decoded, {reason(error)}") from error
         for frame in frames:
             self.damaged += frame.is_corrupt
-            if (frame.width, frame.height) != (self.info.width, self.info.height):
-                self.resized += 1
-                frame = to_native(frame).reformat(self.info.width, self.info.height, self.info.pix_fmt)
+            if not self.stays_on_card(frame):
+                frame = self.to_host(frame)
             self.mend_time(frame)
-            native = to_native(frame)
-            yield native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
+            yield frame
+
+    def stays_on_card(self, frame: av.VideoFrame) -> bool:
+        if self.no_card:
+            return False
+        why = off_card(frame, self.info.width, self.info.height, self.info.encoding.depth)
+        if why:
+            self.off_card[why] += 1
+        return not why
+
+    def to_host(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A decoded frame in the film's size and native format, in the CPU's memory."""
+        if frame.sw_format is not None:
+            frame = frame.reformat(format=frame.sw_format.name, threads=1)
+        if (frame.width, frame.height) != (self.info.width, self.info.height):
+            self.resized += 1
+            frame = to_native(frame).reformat(self.info.width, self.info.height, self.info.pix_fmt)
+        native = to_native(frame)
+        return native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
 
     def mend_time(self, frame: av.VideoFrame) -> None:
         """Give a frame without a time stamp, or with one that does not come after the last, the next possible one."""
@@ -248,7 +295,7 @@ class Timeline:
         self.expected[index] = time + (packet.duration or 0) * base
 
 
-def open_input(path: str) -> InputContainer:
+def open_input(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
     """Open a film, or say in one line why not."""
     local = Path(path)
     if "://" not in path:
@@ -260,7 +307,7 @@ def open_input(path: str) -> InputContainer:
             raise InputError(f"{path}: is empty; copy it again from its source")
     try:
         timeout = NETWORK_TIMEOUT if "://" in path else None
-        return av.open(path, "r", metadata_errors="replace", timeout=timeout)
+        return av.open(path, "r", metadata_errors="replace", timeout=timeout, hwaccel=hwaccel)
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it; change its rights") from error
     except av.error.InvalidDataError as error:
