@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from vidcolor.chroma import chroma_coefficients, chroma_planes
+from vidcolor.chroma import HOLD, chroma_coefficients, chroma_planes
 from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
 
 
@@ -51,3 +51,24 @@ def test_codes_stay_legal():
     for plane in chroma_planes(slope, offset, full, Encoding()):
         assert plane.min() >= 16
         assert plane.max() <= 240
+
+
+def test_samples_keep_their_code_until_the_colour_has_moved():
+    """Colour that wavers by a quarter of a code keeps its samples; one that moves is followed, never far behind."""
+    flat = np.full((4, 4, 2), 0.0, np.float32)
+    luma = np.full((64, 64), 100, np.uint8)
+
+    def planes(level, past=None, depth=8):
+        return chroma_planes(flat, flat + np.float32(level), luma, Encoding(depth=depth), past)
+
+    past = planes(130.4)
+    assert {int(p) for p in past[0].ravel()} == {130}
+    for level in (130.6, 130.3, 130.74, 129.3):
+        past = planes(level, past)
+        assert {int(p) for plane in past for p in plane.ravel()} == {130}
+    for level in np.arange(130.0, 140.0, 0.3):
+        past = planes(level, past)
+        assert np.abs(past[1] - level).max() <= HOLD + 1e-3
+    assert planes(150.0, past)[0].max() == 150
+    deep = planes(600.4, depth=10)
+    assert planes(600.6, deep, depth=10)[0].max() == 601  # ten bits need no such care

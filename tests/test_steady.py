@@ -26,9 +26,10 @@ def colour_by_lightness(lightness):
 
 def run(lightness, *, live=False, **options):
     steady = Steady(colour_by_lightness, ColorizeOptions(**options), live=live)
-    out = [ab for x in lightness for ab in steady.push(Small(x, x))] + steady.finish()
+    out = [colour for x in lightness for colour in steady.push(Small(x, x))] + steady.finish()
     assert len(out) == len(lightness)
-    return out, steady
+    assert sum(colour.anew for colour in out) == (steady.shots if steady.deflicker else len(out))
+    return [colour.ab for colour in out], steady
 
 
 @pytest.mark.parametrize("live", [False, True])

@@ -93,5 +93,5 @@ class Colorizer:
         for picture in pictures:
             signal, small = picture_preview(picture, self.options.size)
             size = SmallSize(small.lightness.shape[1], small.lightness.shape[0])
-            (ab,) = steady.push(small)
-            yield color_picture(signal, small, ab * np.float32(self.options.strength), picture.dtype)
+            (colour,) = steady.push(small)
+            yield color_picture(signal, small, colour.ab * np.float32(self.options.strength), picture.dtype)

@@ -75,12 +75,15 @@ class CardFrames:
     `merge` may hold a frame back while it is downloaded, and so may give none or several; `finish` gives the rest.
     """
 
-    def __init__(self, host: HostFrames, device: torch.device, merge: Callable[..., tuple[Tensor, ...]]) -> None:
+    def __init__(
+        self, host: HostFrames, device: torch.device, merge: Callable[..., tuple[tuple[Tensor, ...], Tensor]]
+    ) -> None:
         self.host, self.device, self.merge_planes = host, device, merge
         is_cuda = device.type == "cuda"
         self.context = CudaContext(device.index or 0, primary_ctx=False, current_ctx=True) if is_cuda else None
         self.side = torch.cuda.Stream(device) if is_cuda else None
         self.downloads: deque[Download] = deque()
+        self.past: Tensor | None = None  # chroma of the frame before, within the shot
 
     def make_small(self, frame: av.VideoFrame) -> Small:
         host = self.host
@@ -120,7 +123,9 @@ class CardFrames:
         steps = STEPS[layout(host.settings.pix_fmt).chroma or "420"]
         shape = Shape(source, host.settings.encoding, steps, shift, host.compare, host.settings.on_card)
         coefficients = torch.from_numpy(filter_coefficients(item, source, host.settings.encoding))
-        return self.merge_planes(luma.to(self.device), coefficients.to(self.device), shape)
+        past = None if item.anew else self.past
+        parts, self.past = self.merge_planes(luma.to(self.device), coefficients.to(self.device), shape, past)
+        return parts
 
     def encoding_of(self, frame: av.VideoFrame) -> Encoding:
         if is_semiplanar(frame):  # whose format does not tell twelve bits from sixteen

@@ -7,8 +7,11 @@ import numpy as np
 
 from vidcolor.color import Encoding, lab_to_chroma
 
+Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
+
 FINER = 2  # cells of the guided filter's grid along one of the a*b* grid
 RADIUS = 2  # half the guided filter's window, in its cells
+HOLD = 0.75  # code values by which a sample may differ from its colour before it follows; 0.5 is plain rounding
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
 
 
@@ -47,19 +50,27 @@ def chroma_coefficients(
 
 
 def chroma_planes(
-    slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cb and Cr code values for `luma` code values ``(h, w)``, which has the size of the chroma planes."""
+    slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding, past: Planes | None = None
+) -> Planes:
+    """Cb and Cr code values for `luma` code values ``(h, w)``, which has the size of the chroma planes.
+
+    With the planes of the frame before as `past`, samples of 8 bits keep their code where it is at most HOLD from what
+    they should be: rounded anew in each frame, steady colour under grain flickers by a code.
+    """
     size = luma.shape[::-1]
     y = luma.astype(np.float32)
-    low, high = encoding.chroma_limits
     kind = cv2.CV_8U if encoding.depth == 8 else cv2.CV_16U
     planes = []
     for i in range(2):
         plane = cv2.resize(slope[..., i], size, interpolation=cv2.INTER_LINEAR)
         cv2.multiply(plane, y, dst=plane)
-        code = cv2.add(plane, cv2.resize(offset[..., i], size, interpolation=cv2.INTER_LINEAR), dtype=kind)
-        planes.append(np.clip(code, low, high, out=code))
+        base = cv2.resize(offset[..., i], size, interpolation=cv2.INTER_LINEAR)
+        if past is None or encoding.depth > 8:
+            code = cv2.add(plane, base, dtype=kind)
+        else:
+            lowest, highest = (cv2.addWeighted(plane, 1, base, 1, d, dtype=kind) for d in (0.5 - HOLD, HOLD - 0.5))
+            code = cv2.min(cv2.max(past[i], lowest), highest)
+        planes.append(np.clip(code, *encoding.chroma_limits, out=code))
     return planes[0], planes[1]
 
 

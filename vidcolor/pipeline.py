@@ -18,12 +18,12 @@ import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend, cuda_present
-from vidcolor.chroma import chroma_coefficients, chroma_planes
+from vidcolor.chroma import Planes, chroma_coefficients, chroma_planes
 from vidcolor.color import Encoding
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
-from vidcolor.steady import Clock, Steady
+from vidcolor.steady import Clock, Steadied, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
 from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_encoding, video_settings
@@ -45,6 +45,7 @@ class Coloured:
     frame: av.VideoFrame
     small: Small
     ab: np.ndarray
+    anew: bool  # it keeps nothing of the frame before
 
 
 class HostFrames:
@@ -52,13 +53,15 @@ class HostFrames:
 
     def __init__(self, encoding: Encoding, size: SmallSize, settings: VideoSettings, compare: bool) -> None:
         self.encoding, self.size, self.settings, self.compare = encoding, size, settings, compare
+        self.past: Planes | None = None  # chroma of the frame before, within the shot
 
     def make_small(self, frame: av.VideoFrame) -> Small:
         return make_small(plane(frame, 0), self.size, self.encoding)
 
     def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:
         """The output frames that are ready, in order."""
-        yield merge(item, self.settings, self.compare)
+        frame, self.past = merge(item, self.settings, self.compare, None if item.anew else self.past)
+        yield frame
 
     def finish(self) -> Iterator[av.VideoFrame]:
         """Those that were held back."""
@@ -292,9 +295,9 @@ def color_frames(
         summary.predicted += len(lightness)
         return crop_grid(backend.predict(network_input(lightness, size)), size, backend.stride)
 
-    def give(ready: list[np.ndarray]) -> None:
-        for ab in ready:
-            out.put(Coloured(*held.popleft(), ab * np.float32(options.strength)))
+    def give(ready: list[Steadied]) -> None:
+        for colour in ready:
+            out.put(Coloured(*held.popleft(), colour.ab * np.float32(options.strength), colour.anew))
             summary.frames += 1
         summary.shots = steady.shots
         report()
@@ -333,8 +336,10 @@ def write_frames(
         muxer.mux_video([packet])
 
 
-def merge(item: Coloured, settings: VideoSettings, compare: bool) -> av.VideoFrame:
-    """The output frame: the source's luma, and chroma made from the a*b* grid."""
+def merge(
+    item: Coloured, settings: VideoSettings, compare: bool, past: Planes | None = None
+) -> tuple[av.VideoFrame, Planes]:
+    """The output frame: the source's luma, and chroma made from the a*b* grid; and that chroma, for the next one."""
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
     signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
@@ -348,7 +353,8 @@ def merge(item: Coloured, settings: VideoSettings, compare: bool) -> av.VideoFra
     guide = luma[:, luma.shape[1] - width :]
     if guide.shape[::-1] != size:
         guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    cb[:, grey:], cr[:, grey:] = chroma_planes(slope, offset, guide, encoding)
+    planes = chroma_planes(slope, offset, guide, encoding, past)
+    cb[:, grey:], cr[:, grey:] = planes
     if grey:
         cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
-    return frame
+    return frame, planes

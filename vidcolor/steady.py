@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,6 +32,14 @@ class Clock:
             self.within = outer + passed
 
 
+@dataclass(frozen=True)
+class Steadied:
+    """The colour of a frame."""
+
+    ab: np.ndarray  # (h', w', 2)
+    anew: bool  # nothing of the frame before may be kept: a shot begins, or every frame stands alone
+
+
 class Steady:
     """Consecutive frames in, steady a*b* out, some frames later; a cut forgets the past.
 
@@ -44,24 +53,30 @@ class Steady:
         self, predict: Predict, options: ColorizeOptions, *, live: bool = False, clock: Clock | None = None
     ) -> None:
         self.clock = clock or Clock()
-        self.cuts, self.shots = CutDetector(), 0
+        self.cuts, self.shots, self.begins = CutDetector(), 0, True
         name = smoother_name(options, live=live)
         self.deflicker = Deflicker() if name != "none" else None  # without smoothing frames stand alone
         self.smoother = SMOOTHERS[name](lambda x: self.clock.time("network", predict, x), options)
 
-    def push(self, small: Small) -> list[np.ndarray]:
-        """a*b* ``(h', w', 2)`` of the frames that are ready, in order."""
-        done: list[np.ndarray] = []
+    def push(self, small: Small) -> list[Steadied]:
+        """The frames that are ready, in order."""
+        done: list[Steadied] = []
         if self.clock.time("smoothing", self.cuts.update, small.lightness):
-            self.shots += 1
             done += self.finish()
+            self.shots += 1
+            self.begins = True
         lightness = small.lightness
         if self.deflicker:
             lightness = self.clock.time("smoothing", self.deflicker, lightness)
-        return done + self.clock.time("smoothing", self.smoother.push, lightness)
+        return done + self.mark(self.clock.time("smoothing", self.smoother.push, lightness))
 
-    def finish(self) -> list[np.ndarray]:
-        """a*b* of the frames still held; a new shot begins."""
+    def finish(self) -> list[Steadied]:
+        """The frames still held; a new shot begins."""
         if self.deflicker:
             self.deflicker.reset()
-        return self.clock.time("smoothing", self.smoother.finish)
+        return self.mark(self.clock.time("smoothing", self.smoother.finish))
+
+    def mark(self, ready: list[np.ndarray]) -> list[Steadied]:
+        done = [Steadied(ab, self.deflicker is None or (self.begins and i == 0)) for i, ab in enumerate(ready)]
+        self.begins = self.begins and not done
+        return done

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidcolor.chroma import HOLD
 from vidcolor.color import Encoding
 
 PITCH = 256  # bytes that a row is a multiple of: NVENC wants that, and a download of whole rows is one plain copy
@@ -68,17 +69,21 @@ class Shape:
     semiplanar: bool = False  # one tensor as NVENC reads it, else three planes
 
 
-def color_planes(plane: Tensor, coefficients: Tensor, shape: Shape) -> tuple[Tensor, ...]:
+def color_planes(
+    plane: Tensor, coefficients: Tensor, shape: Shape, past: Tensor | None = None
+) -> tuple[tuple[Tensor, ...], Tensor]:
     """The luma unchanged, and chroma under it by the coefficients of the guided filter.
 
     Args:
         plane: luma ``(h, w)`` as stored.
         coefficients: slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 at any size.
         shape: of both frames.
+        past: chroma of the frame before, as this one's is returned; see `chroma.chroma_planes`.
 
     Returns:
         Y, Cb and Cr as stored; or one tensor with the rows of Y over those of interleaved Cb and Cr, where NVENC finds
-            the chroma by the luma's pitch and height. Rows are padded to PITCH bytes.
+            the chroma by the luma's pitch and height. Rows are padded to PITCH bytes. And the chroma's code values
+            ``(2, h", w")`` float32.
     """
     luma = convert_depth(code_values(plane, shape.shift), shape.source, shape.target)
     height, width = -(-luma.shape[0] // shape.steps[1]), -(-(luma.shape[1] << shape.compare) // shape.steps[0])
@@ -86,14 +91,19 @@ def color_planes(plane: Tensor, coefficients: Tensor, shape: Shape) -> tuple[Ten
     guide = shrink(luma, height, width - grey)
     grids = F.interpolate(coefficients[None], guide.shape, mode="bilinear", align_corners=False)[0]
     low, high = shape.target.chroma_limits
-    chroma = torch.round(grids[:2] * guide + grids[2:]).clamp(low, high)
+    colour = grids[:2] * guide + grids[2:]
+    if past is None or shape.target.depth > 8:
+        chroma = torch.round(colour).clamp(low, high)
+    else:
+        chroma = past.clamp(torch.round(colour + (0.5 - HOLD)), torch.round(colour + (HOLD - 0.5))).clamp(low, high)
+    codes = chroma
     if shape.compare:
         luma = torch.cat((luma, luma), 1)
         chroma = F.pad(chroma, (grey, 0), value=shape.target.chroma_centre)
     parts = (luma, *chroma)
     if shape.semiplanar:
         parts = (torch.cat((luma, chroma.permute(1, 2, 0).reshape(height, -1))),)
-    return tuple(store(part, shape.target.depth, at_top=shape.semiplanar) for part in parts)
+    return tuple(store(part, shape.target.depth, at_top=shape.semiplanar) for part in parts), codes
 
 
 def convert_depth(luma: Tensor, source: Encoding, target: Encoding) -> Tensor:
