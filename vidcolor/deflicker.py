@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 MEMORY = 0.95  # of the running mean of brightness
@@ -24,7 +25,8 @@ class Deflicker:
 
     def __call__(self, lightness: np.ndarray) -> np.ndarray:
         """L* ``(h, w)`` of the next frame of a shot, steadied; clipped to 0..100."""
-        mean = max(float(lightness.mean()), 1.0)
+        mean = max(cv2.mean(lightness)[0], 1.0)
         self.usual = mean if self.usual is None else MEMORY * self.usual + (1.0 - MEMORY) * mean
         gain = min(max(self.usual / mean, 1.0 / MOST), MOST)
-        return np.minimum(lightness * np.float32(gain), np.float32(100.0))
+        steady = lightness * np.float32(gain)
+        return np.minimum(steady, np.float32(100.0), out=steady)

@@ -201,7 +201,9 @@ def run_threads(
     read = (read_frames, reader, pictures, decoded, clocks[0])
     write = (write_frames, coloured, muxer, settings, pictures, clocks[2])
     workers = [Worker(guarded, args) for args in (read, write)]
+    cv_threads = cv2.getNumThreads()
     try:
+        cv2.setNumThreads(1)  # three threads of ours and the codecs' share the cores already; OpenCV's would spin
         for worker in workers:
             worker.start()
         color_frames(decoded, coloured, backend, small_size, options, summary, clocks[1], report)
@@ -214,6 +216,7 @@ def run_threads(
         if errors:
             stop.set()
         join(workers, stop, errors)
+        cv2.setNumThreads(cv_threads)
     if errors:
         raise errors[0]
     summary.busy = {k: v for c in clocks for k, v in c.busy.items()}

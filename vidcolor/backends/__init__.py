@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -31,7 +32,7 @@ class Backend(Protocol):
 def openvino(model: ModelFile) -> Backend:
     from vidcolor.backends.openvino import OpenVINOBackend
 
-    return OpenVINOBackend(model)
+    return OpenVINOBackend(model, threads=network_threads())
 
 
 def onnx(model: ModelFile) -> Backend:
@@ -145,6 +146,15 @@ def driver_present() -> bool:
     except OSError:
         return False
     return True
+
+
+def network_threads() -> int:
+    """Threads for the network on a CPU: a quarter of the cores.
+
+    It sees few frames of a film and has time for them, while codecs take every core they find; threads that wait for
+    each other among busy ones cost more than they bring.
+    """
+    return max(1, (os.cpu_count() or 1) // 4)
 
 
 def cuda_present() -> bool:

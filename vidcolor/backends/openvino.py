@@ -9,18 +9,20 @@ from vidcolor.weights import ModelFile
 
 
 class OpenVINOBackend:
-    """One network compiled for each input shape it meets; a film has one or two."""
+    """One network compiled for each input shape it meets; a film has one or two. `threads`: None takes all cores."""
 
     name = "openvino"
     device = "cpu"
 
-    def __init__(self, model: ModelFile, *, precision: str | None = None) -> None:
+    def __init__(self, model: ModelFile, *, precision: str | None = None, threads: int | None = None) -> None:
         self.core = ov.Core()
         self.stride = model.stride
         if precision is None:
             capable = self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             precision = "bf16" if "BF16" in capable else "f32"
-        self.precision = precision
+        self.options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            self.options["INFERENCE_NUM_THREADS"] = str(threads)
         self.network = self.core.read_model(str(model.path))
         self.compiled: dict[tuple[int, ...], ov.CompiledModel] = {}
         self.description = f"OpenVINO {ov.get_version().split('-')[0]}, CPU, {precision}"
@@ -30,8 +32,7 @@ class OpenVINOBackend:
         if shape not in self.compiled:
             network = self.network.clone()
             network.reshape(list(shape))
-            options = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-            self.compiled[shape] = self.core.compile_model(network, "CPU", options)
+            self.compiled[shape] = self.core.compile_model(network, "CPU", self.options)
         return self.compiled[shape](lightness)[0]
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ class Motion:
     def grey(lightness: np.ndarray) -> np.ndarray:
         """L* ``(h, w)`` as the smaller uint8 picture that flow is sought on."""
         size = round(lightness.shape[1] * FLOW_SCALE), round(lightness.shape[0] * FLOW_SCALE)
-        return cv2.resize(cv2.convertScaleAbs(lightness, alpha=2.55), size, interpolation=cv2.INTER_AREA)
+        return cv2.resize(cv2.convertScaleAbs(lightness, alpha=2.55), size, interpolation=cv2.INTER_LINEAR)
 
     def between(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
         """Where each cell of the `new` frame's grid was in the `old`: a map for `move`, float32 ``(h', w', 2)``."""
