@@ -1,35 +1,108 @@
-"""Cut detection on the small luma, frame by frame."""
+"""Where shots begin, from the small luma: causally for live pictures, with a look ahead for files."""
 
 from __future__ import annotations
 
-import cv2
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 
-SIDE = 32  # pixels of the thumbnail that is compared
-FLOOR = 11.0  # L* by which the thumbnail must change at a cut
-RATIO = 3.0  # times the usual change of the last frames
-MEMORY = 0.8  # of the running mean of changes
+from vidcolor.dissolves import DissolveFinder
+from vidcolor.likeness import is_blank, make_thumbnail, unlike
+
+CUT = 0.42  # how unlike the frames on the two sides of a cut are; see likeness.unlike
+FLASH = 4  # frames on either side that must be unlike as well: a flash of up to 3 frames is left behind by then
 
 
 class CutDetector:
-    """A cut is a change of the picture that is large, and large beside the changes of the frames before.
+    """Decides on each frame at once, for live pictures: hard cuts only.
 
-    The thumbnail's mean is taken out first, so a flicker of brightness counts little.
+    A frame begins a shot if it is unlike each of the last `FLASH` frames that showed anything. So the end of a flash
+    is no cut, and its beginning is none as long as something of the picture is left in it. On a blank frame (black,
+    white) no shot begins; the next frame that shows something is compared with those before the blank.
     """
 
+    LOOKAHEAD = 0
+
     def __init__(self) -> None:
-        self.past: np.ndarray | None = None
-        self.usual = 0.0
+        self.past: deque[np.ndarray] = deque(maxlen=FLASH)
+        self.is_first = True
 
     def update(self, lightness: np.ndarray) -> bool:
         """Whether the frame with small L* ``(h, w)`` begins a new shot; the first frame always does."""
-        thumbnail = cv2.resize(lightness, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        thumbnail = thumbnail - thumbnail.mean()
-        past, self.past = self.past, thumbnail
-        if past is None:
-            return True
-        change = float(np.abs(thumbnail - past).mean())
-        if change > max(FLOOR, RATIO * self.usual):
-            return True
-        self.usual = MEMORY * self.usual + (1.0 - MEMORY) * change
-        return False
+        thumbnail = make_thumbnail(lightness)
+        is_first, self.is_first = self.is_first, False
+        if is_blank(thumbnail):
+            return is_first
+        is_cut = bool(self.past) and _all_unlike(thumbnail, reversed(self.past))
+        if is_cut:
+            self.past.clear()
+        self.past.append(thumbnail)
+        return is_first or is_cut
+
+
+class Decided(NamedTuple):
+    """What is known of a frame: `kind` is empty, or says how the shot that begins there does."""
+
+    index: int  # counted from 0
+    kind: str  # "", "first", "cut" or "dissolve"; true where a shot begins
+
+
+class ShotDetector:
+    """Decides on each frame `lookahead` frames later, for files: hard cuts, dissolves, and no flashes.
+
+    A cut lies between frames of which neither the `FLASH` before are like the one after, nor the `FLASH` after like the
+    one before. A dissolve is seen when it has ended; its shot begins in the middle, or where that was decided already,
+    at the first frame that was not. So `LOOKAHEAD` is enough for cuts, and `LOOKAHEAD_MIDDLE` puts the boundary of a
+    dissolve of 24 frames in its middle too.
+    """
+
+    LOOKAHEAD = FLASH
+    LOOKAHEAD_MIDDLE = 14
+
+    def __init__(self, lookahead: int = LOOKAHEAD) -> None:
+        self.lookahead = lookahead
+        self.waiting: deque[np.ndarray] = deque()  # thumbnails of the frames not decided on
+        self.past: deque[np.ndarray] = deque(maxlen=FLASH)
+        self.next = 0  # index of the frame to be decided on
+        self.dissolves = DissolveFinder()
+        self.middles: list[int] = []  # indices at which shots begin, from dissolves that were seen
+
+    def push(self, lightness: np.ndarray) -> list[Decided]:
+        """Take the next frame's small L* ``(h, w)``; decide on the frame `lookahead` before it, if there is one."""
+        thumbnail = make_thumbnail(lightness)
+        self.waiting.append(thumbnail)
+        back = self.dissolves.push(thumbnail)
+        if back is not None:
+            self.middles.append(self.next + max(0, len(self.waiting) - 1 - back))
+        return [self._decide()] if len(self.waiting) > self.lookahead else []
+
+    def finish(self) -> list[Decided]:
+        """Decide on the frames that are left, at the film's end."""
+        return [self._decide() for _ in range(len(self.waiting))]
+
+    def _decide(self) -> Decided:
+        index, thumbnail = self.next, self.waiting.popleft()
+        kind = self._kind(index, thumbnail)
+        if kind:
+            self.past.clear()
+        if kind == "cut":
+            self.dissolves.forget(keep=len(self.waiting) + 1)
+        if not is_blank(thumbnail):
+            self.past.append(thumbnail)
+        self.next += 1
+        return Decided(index, kind)
+
+    def _kind(self, index: int, thumbnail: np.ndarray) -> str:
+        if index == 0:
+            return "first"
+        if self.past and not is_blank(thumbnail) and _all_unlike(thumbnail, reversed(self.past)):
+            after = [x for x in list(self.waiting)[: FLASH - 1] if not is_blank(x)]
+            if _all_unlike(self.past[-1], after):
+                return "cut"
+        return "dissolve" if index in self.middles else ""
+
+
+def _all_unlike(thumbnail: np.ndarray, others: Iterable[np.ndarray]) -> bool:
+    return all(unlike(thumbnail, x) > CUT for x in others)
