@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -55,6 +56,8 @@ class DissolveFinder:
             return None
         path = np.stack([coarse for _, coarse in seen])
         if not self._is_mixed(path, line, length) or unlike(seen[0][0], seen[-1][0]) < APART:
+            return None
+        if any(unlike(a[0], b[0]) > APART for a, b in pairwise(seen)):  # a cut, in a run that looks like mixing
             return None
         shares = (path - last) @ line / length
         return span - int(np.argmin(np.abs(shares - 0.5)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from vidcolor.likeness import is_blank, make_thumbnail, unlike
 
 CUT = 0.42  # how unlike the frames on the two sides of a cut are; see likeness.unlike
 FLASH = 4  # frames on either side that must be unlike as well: a flash of up to 3 frames is left behind by then
+SHORTEST = 8  # frames of a shot before a dissolve: a long dissolve is not to be found twice
 
 
 class CutDetector:
@@ -50,33 +52,31 @@ class Decided(NamedTuple):
 
 
 class ShotDetector:
-    """Decides on each frame `lookahead` frames later, for files: hard cuts, dissolves, and no flashes.
+    """Decides on each frame `LOOKAHEAD` frames later, for files: hard cuts, dissolves, and no flashes.
 
     A cut lies between frames of which neither the `FLASH` before are like the one after, nor the `FLASH` after like the
-    one before. A dissolve is seen when it has ended; its shot begins in the middle, or where that was decided already,
-    at the first frame that was not. So `LOOKAHEAD` is enough for cuts, and `LOOKAHEAD_MIDDLE` puts the boundary of a
-    dissolve of 24 frames in its middle too.
+    one before; so what is inserted for up to three frames is no shot. A dissolve is seen when it has ended; its shot
+    begins in the middle, or if that is decided already, at the first frame that is not.
     """
 
     LOOKAHEAD = FLASH
-    LOOKAHEAD_MIDDLE = 14
 
-    def __init__(self, lookahead: int = LOOKAHEAD) -> None:
-        self.lookahead = lookahead
+    def __init__(self) -> None:
         self.waiting: deque[np.ndarray] = deque()  # thumbnails of the frames not decided on
         self.past: deque[np.ndarray] = deque(maxlen=FLASH)
         self.next = 0  # index of the frame to be decided on
+        self.start = 0  # index at which the shot began
         self.dissolves = DissolveFinder()
-        self.middles: list[int] = []  # indices at which shots begin, from dissolves that were seen
+        self.middle = 0  # index at which the last dissolve has its shot begin
 
     def push(self, lightness: np.ndarray) -> list[Decided]:
-        """Take the next frame's small L* ``(h, w)``; decide on the frame `lookahead` before it, if there is one."""
+        """Take the next frame's small L* ``(h, w)``; decide on the frame `LOOKAHEAD` before it, if there is one."""
         thumbnail = make_thumbnail(lightness)
         self.waiting.append(thumbnail)
         back = self.dissolves.push(thumbnail)
         if back is not None:
-            self.middles.append(self.next + max(0, len(self.waiting) - 1 - back))
-        return [self._decide()] if len(self.waiting) > self.lookahead else []
+            self.middle = self.next + max(0, len(self.waiting) - 1 - back)
+        return [self._decide()] if len(self.waiting) > self.LOOKAHEAD else []
 
     def finish(self) -> list[Decided]:
         """Decide on the frames that are left, at the film's end."""
@@ -87,8 +87,9 @@ class ShotDetector:
         kind = self._kind(index, thumbnail)
         if kind:
             self.past.clear()
+            self.start = index
         if kind == "cut":
-            self.dissolves.forget(keep=len(self.waiting) + 1)
+            self.dissolves.forget(keep=len(self.waiting) + 1)  # the frames from here on
         if not is_blank(thumbnail):
             self.past.append(thumbnail)
         self.next += 1
@@ -97,11 +98,15 @@ class ShotDetector:
     def _kind(self, index: int, thumbnail: np.ndarray) -> str:
         if index == 0:
             return "first"
-        if self.past and not is_blank(thumbnail) and _all_unlike(thumbnail, reversed(self.past)):
-            after = [x for x in list(self.waiting)[: FLASH - 1] if not is_blank(x)]
-            if _all_unlike(self.past[-1], after):
-                return "cut"
-        return "dissolve" if index in self.middles else ""
+        if self._is_cut(thumbnail):
+            return "cut"
+        return "dissolve" if index == self.middle and index - self.start >= SHORTEST else ""
+
+    def _is_cut(self, thumbnail: np.ndarray) -> bool:
+        if not self.past or is_blank(thumbnail) or not _all_unlike(thumbnail, reversed(self.past)):
+            return False
+        after = [x for x in islice(self.waiting, FLASH - 1) if not is_blank(x)]
+        return _all_unlike(self.past[-1], after)
 
 
 def _all_unlike(thumbnail: np.ndarray, others: Iterable[np.ndarray]) -> bool:
