@@ -12,6 +12,7 @@ from benchmarks.machine import save
 from benchmarks.network import network
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
+from benchmarks.shots import shots
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
 
 
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
     look.add_argument("--net-sizes", nargs="+", type=int, default=[160, 192, 224, 256])
     look.add_argument("--paces", nargs="+", default=["1", "2", "4", "8", "auto"], help="values of --every")
+    commands.add_parser("shots", help="shot detectors on spliced clips with known cuts")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
     show.add_argument("--model", type=Path, help="ONNX file (default: the shipped one)")
@@ -59,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
         save("peers", peers(film, frames=args.frames, seconds=args.seconds))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
+    elif args.command == "shots":
+        save("shots", shots(args.clips))
     elif args.command == "gallery":
         names = args.names or sorted(c.stem for c in args.clips.glob("*.mp4"))
         gallery([args.clips / f"{n}.mp4" for n in names], args.out, args.model)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -25,6 +27,7 @@ class Film:
     cuts: list[int] = field(default_factory=list)  # first frames of shots, without the film's own first
     dissolves: list[tuple[int, int]] = field(default_factory=list)  # first and last mixed frame
 
+    @cached_property
     def lightness(self) -> list[np.ndarray]:
         """L* as the pipeline makes it of the small luma."""
         return [luma_to_lightness(x, Encoding()) for x in self.luma]
@@ -38,7 +41,9 @@ def read_small(clip: Path) -> np.ndarray:
         height, width = luma.shape
         wide, high = min(width, height * WIDTH // HEIGHT), min(height, width * HEIGHT // WIDTH)
         top, left = (height - high) // 2, (width - wide) // 2
-        found.append(make_small(np.ascontiguousarray(luma[top : top + high, left : left + wide]), size, Encoding()).luma)
+        found.append(
+            make_small(np.ascontiguousarray(luma[top : top + high, left : left + wide]), size, Encoding()).luma
+        )
     return np.stack(found)
 
 
@@ -81,7 +86,7 @@ def flash(film: Film, rng: np.random.Generator) -> Film:
     The first and last two frames of a shot stay as they are, so that the cut itself is not in doubt.
     """
     luma, starts = list(film.luma), [0, *film.cuts, len(film.luma)]
-    for begin, end in zip(starts[:-1], starts[1:], strict=True):
+    for begin, end in pairwise(starts):
         at = begin + 2 + int(rng.integers(0, 4))
         while at + 5 < end:
             length = int(rng.integers(1, 4))

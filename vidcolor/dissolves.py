@@ -12,10 +12,10 @@ from vidcolor.likeness import COLUMNS, ROWS, unlike
 
 SPANS = (10, 14, 20, 28)  # frames from the one before the dissolve to the one after it, at which it is looked for
 APART = 0.45  # how unlike the two ends must be
-STRANGE = 0.28  # share of the difference of the ends that the frames between may have of their own
-SUNK = 0.76  # contrast in the middle beside the ends' mean: a mixture of two pictures is the paler one
-JUMP = 0.4  # share that may change from one frame to the next; a cut is 1
-BACK = 0.2  # share by which it may go back, in flicker
+STRANGE = 0.26  # share of the difference of the ends that the frames between may have of their own
+SUNK = 0.72  # contrast in the middle beside the ends' mean: a mixture of two pictures is the paler one
+JUMP = 0.25  # share that may change from one frame to the next; a cut is 1
+BACK = 0.15  # share by which it may go back, in flicker
 SETTLED = 0.1  # share of the old picture that may be left an eighth of the span before the end
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,6 +12,8 @@ from vidcolor.dissolves import DissolveFinder
 from vidcolor.likeness import is_blank, make_thumbnail, unlike
 
 CUT = 0.42  # how unlike the frames on the two sides of a cut are; see likeness.unlike
+CUT_AHEAD = 0.36  # the same where the frames to come tell a flash from a cut
+AGAIN = 0.32  # how unlike the picture before a flash and the one after it may be: less, for they are the same one
 FLASH = 4  # frames on either side that must be unlike as well: a flash of up to 3 frames is left behind by then
 SHORTEST = 8  # frames of a shot before a dissolve: a long dissolve is not to be found twice
 
@@ -37,7 +38,7 @@ class CutDetector:
         is_first, self.is_first = self.is_first, False
         if is_blank(thumbnail):
             return is_first
-        is_cut = bool(self.past) and _all_unlike(thumbnail, reversed(self.past))
+        is_cut = _is_new(thumbnail, self.past, CUT)
         if is_cut:
             self.past.clear()
         self.past.append(thumbnail)
@@ -47,7 +48,7 @@ class CutDetector:
 class Decided(NamedTuple):
     """What is known of a frame: `kind` is empty, or says how the shot that begins there does."""
 
-    index: int  # counted from 0
+    frame: int  # counted from 0
     kind: str  # "", "first", "cut" or "dissolve"; true where a shot begins
 
 
@@ -103,11 +104,14 @@ class ShotDetector:
         return "dissolve" if index == self.middle and index - self.start >= SHORTEST else ""
 
     def _is_cut(self, thumbnail: np.ndarray) -> bool:
-        if not self.past or is_blank(thumbnail) or not _all_unlike(thumbnail, reversed(self.past)):
+        if is_blank(thumbnail) or not _is_new(thumbnail, self.past, CUT_AHEAD):
             return False
-        after = [x for x in islice(self.waiting, FLASH - 1) if not is_blank(x)]
-        return _all_unlike(self.past[-1], after)
+        after = (x for x in islice(self.waiting, FLASH - 1) if not is_blank(x))
+        return all(unlike(self.past[-1], x) > AGAIN for x in after)
 
 
-def _all_unlike(thumbnail: np.ndarray, others: Iterable[np.ndarray]) -> bool:
-    return all(unlike(thumbnail, x) > CUT for x in others)
+def _is_new(thumbnail: np.ndarray, past: deque[np.ndarray], cut: float) -> bool:
+    """Whether it is unlike the frame before, and the picture before a flash is not back either."""
+    if not past or unlike(thumbnail, past[-1]) <= cut:
+        return False
+    return all(unlike(thumbnail, x) > AGAIN for x in islice(past, len(past) - 1))
