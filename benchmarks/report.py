@@ -137,7 +137,7 @@ def shots(result: dict) -> str:
         " are known to the frame. Where joints are dissolves of 8 to 24 frames (seven in ten of them), one counts as"
         " found within half its length of its middle, and the causal detector is not made to find it. Seeds"
         f" {result['seeds']}, {result['pieces']} pieces a film. Constants were chosen on"
-        f" {', '.join(result['tuned_on']['clips'])} and on other seeds; \"unseen\" are the other six clips. Faults:"
+        f" {', '.join(result['tuned_on']['clips'])} and on other seeds; \"unseen\" are the other five clips. Faults:"
         " camera flashes of 1 to 3 frames, brightness flicker of 15 %, gate weave of 4 pixels of 384, grain, scratches"
         " and specks; old film has all but the flashes. PySceneDetect"
         f" {result['pyscenedetect'] or '(not installed)'} on luma alone, as shipped and with thresholds chosen like"

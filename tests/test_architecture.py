@@ -14,9 +14,23 @@ from tests.conftest import ROOT
 LAYERS = [
     {"vidcolor"},  # the public face: lazy imports only
     {"vidcolor.errors"},
-    {"vidcolor.options", "vidcolor.summary", "vidcolor.jobs", "vidcolor.target"},
+    {
+        "vidcolor.options",
+        "vidcolor.summary",
+        "vidcolor.jobs",
+        "vidcolor.target",
+        "vidcolor.shotlist",
+        "vidcolor.shotsheet",
+    },
     {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
-    {"vidcolor.preview", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots"},
+    {
+        "vidcolor.preview",
+        "vidcolor.chroma",
+        "vidcolor.smoothing",
+        "vidcolor.shots",
+        "vidcolor.dissolves",
+        "vidcolor.likeness",
+    },
     {"vidcolor.steady"},
     {"vidcolor.video", "vidcolor.backends"},
     {"vidcolor.pipeline", "vidcolor.image"},
@@ -28,7 +42,7 @@ LAYERS = [
     {"engines"},
 ]
 PURE = ("vidcolor.color", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.steady",
-        "vidcolor.preview")  # fmt: skip
+        "vidcolor.preview", "vidcolor.dissolves", "vidcolor.likeness")  # fmt: skip
 HEAVY = {"torch", "openvino", "onnx", "onnxruntime"}
 
 

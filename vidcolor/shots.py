@@ -11,8 +11,10 @@ import numpy as np
 from vidcolor.dissolves import DissolveFinder
 from vidcolor.likeness import is_blank, make_thumbnail, unlike
 
-CUT = 0.42  # how unlike the frames on the two sides of a cut are; see likeness.unlike
+CUT = 0.42  # how unlike the frames on the two sides of a cut are at least; see likeness.unlike
 CUT_AHEAD = 0.36  # the same where the frames to come tell a flash from a cut
+SURE = 0.5  # how unlike they are where nothing else is asked; below that a cut stands out
+STANDS_OUT = 2.0  # times the changes next to it, which are as large where something passes close by
 AGAIN = 0.32  # how unlike the picture before a flash and the one after it may be: less, for they are the same one
 FLASH = 4  # frames on either side that must be unlike as well: a flash of up to 3 frames is left behind by then
 SHORTEST = 8  # frames of a shot before a dissolve: a long dissolve is not to be found twice
@@ -38,7 +40,7 @@ class CutDetector:
         is_first, self.is_first = self.is_first, False
         if is_blank(thumbnail):
             return is_first
-        is_cut = _is_new(thumbnail, self.past, CUT)
+        is_cut = _is_new(thumbnail, self.past, CUT) and _stands_out(thumbnail, self.past)
         if is_cut:
             self.past.clear()
         self.past.append(thumbnail)
@@ -106,8 +108,9 @@ class ShotDetector:
     def _is_cut(self, thumbnail: np.ndarray) -> bool:
         if is_blank(thumbnail) or not _is_new(thumbnail, self.past, CUT_AHEAD):
             return False
-        after = (x for x in islice(self.waiting, FLASH - 1) if not is_blank(x))
-        return all(unlike(self.past[-1], x) > AGAIN for x in after)
+        after = [x for x in islice(self.waiting, FLASH - 1) if not is_blank(x)]
+        next_change = unlike(thumbnail, after[0]) if after else 0.0
+        return _stands_out(thumbnail, self.past, next_change) and all(unlike(self.past[-1], x) > AGAIN for x in after)
 
 
 def _is_new(thumbnail: np.ndarray, past: deque[np.ndarray], cut: float) -> bool:
@@ -115,3 +118,9 @@ def _is_new(thumbnail: np.ndarray, past: deque[np.ndarray], cut: float) -> bool:
     if not past or unlike(thumbnail, past[-1]) <= cut:
         return False
     return all(unlike(thumbnail, x) > AGAIN for x in islice(past, len(past) - 1))
+
+
+def _stands_out(thumbnail: np.ndarray, past: deque[np.ndarray], next_change: float = 0.0) -> bool:
+    """Whether the change to this frame is large beside the one before (and the one after, where it is known)."""
+    last_change = unlike(past[-1], past[-2]) if len(past) > 1 else 0.0
+    return unlike(thumbnail, past[-1]) > min(SURE, STANDS_OUT * max(last_change, next_change))
