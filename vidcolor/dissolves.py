@@ -13,7 +13,7 @@ from vidcolor.likeness import COLUMNS, ROWS, unlike
 SPANS = (10, 14, 20, 28)  # frames from the one before the dissolve to the one after it, at which it is looked for
 APART = 0.45  # how unlike the two ends must be
 STRANGE = 0.26  # share of the difference of the ends that the frames between may have of their own
-SUNK = 0.72  # contrast in the middle beside the ends' mean: a mixture of two pictures is the paler one
+SUNK = 0.78  # contrast in the middle beside the ends' mean: a mixture of two pictures is the paler one
 JUMP = 0.25  # share that may change from one frame to the next; a cut is 1
 BACK = 0.15  # share by which it may go back, in flicker
 SETTLED = 0.1  # share of the old picture that may be left an eighth of the span before the end
@@ -72,5 +72,6 @@ class DissolveFinder:
             return False
         strange = ((away - shares[:, None] * line) ** 2).sum(1)[between].mean() / length
         contrast = (path**2).sum(1)
-        sunk = np.median(contrast[between]) / (0.5 * (contrast[0] + contrast[-1]))
+        few = 1 + len(path) // 8  # an end may lie in a flash, whose contrast is no measure
+        sunk = np.median(contrast[between]) / (0.5 * (contrast[:few].min() + contrast[-few:].min()))
         return bool(strange < STRANGE and sunk < SUNK)
