@@ -12,6 +12,7 @@ from benchmarks.machine import save
 from benchmarks.network import network
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
+from benchmarks.shots import shots
 from benchmarks.temporal.run import temporal
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
 
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     still.add_argument("--frames", type=int, default=60, help="of each clip at most (default: %(default)s)")
     still.add_argument("--draw", nargs="+", metavar="CLIP", help="only draw the flicker of these clips")
     still.add_argument("--out", type=Path, default=Path("docs/gallery"), help="folder of the drawings")
+    commands.add_parser("shots", help="shot detectors on spliced clips with known cuts")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
     show.add_argument("--model", type=Path, help="ONNX file (default: the shipped one)")
@@ -64,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
         save("peers", peers(film, frames=args.frames, seconds=args.seconds))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
+    elif args.command == "shots":
+        save("shots", shots(args.clips))
     elif args.command == "gallery":
         names = args.names or sorted(c.stem for c in args.clips.glob("*.mp4"))
         gallery([args.clips / f"{n}.mp4" for n in names], args.out, args.model)

@@ -14,7 +14,14 @@ from tests.conftest import ROOT
 LAYERS = [
     {"vidcolor"},  # the public face: lazy imports only
     {"vidcolor.errors"},
-    {"vidcolor.options", "vidcolor.summary", "vidcolor.jobs", "vidcolor.target"},
+    {
+        "vidcolor.options",
+        "vidcolor.summary",
+        "vidcolor.jobs",
+        "vidcolor.target",
+        "vidcolor.shotlist",
+        "vidcolor.shotsheet",
+    },
     {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
     {
         "vidcolor.preview",
@@ -23,6 +30,8 @@ LAYERS = [
         "vidcolor.shots",
         "vidcolor.deflicker",
         "vidcolor.tensors",
+        "vidcolor.dissolves",
+        "vidcolor.likeness",
     },
     {"vidcolor.steady"},
     {"vidcolor.video", "vidcolor.backends"},
@@ -35,7 +44,7 @@ LAYERS = [
     {"engines"},
 ]
 PURE = ("vidcolor.color", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.steady",
-        "vidcolor.preview")  # fmt: skip
+        "vidcolor.preview", "vidcolor.dissolves", "vidcolor.likeness")  # fmt: skip
 HEAVY = {"torch", "openvino", "onnx", "onnxruntime"}
 
 
