@@ -33,7 +33,7 @@ LAYERS = [
         "vidcolor.dissolves",
         "vidcolor.likeness",
     },
-    {"vidcolor.steady"},
+    {"vidcolor.steady", "vidcolor.shotreport"},
     {"vidcolor.video", "vidcolor.backends"},
     {"vidcolor.pipeline", "vidcolor.image", "vidcolor.card"},
     {"vidcolor.api", "vidcolor.info", "vidcolor.engines"},

@@ -28,7 +28,8 @@ def run(lightness, *, live=False, **options):
     steady = Steady(colour_by_lightness, ColorizeOptions(**options), live=live)
     out = [colour for x in lightness for colour in steady.push(Small(x, x))] + steady.finish()
     assert len(out) == len(lightness)
-    assert sum(colour.anew for colour in out) == (steady.shots if steady.deflicker else len(out))
+    assert sum(colour.anew for colour in out) == (steady.shots_begun if steady.deflicker else len(out))
+    assert sum(bool(colour.kind) for colour in out) == steady.shots_begun
     return [colour.ab for colour in out], steady
 
 
@@ -36,7 +37,7 @@ def run(lightness, *, live=False, **options):
 def test_a_shot_has_the_same_colour_whatever_came_before_it(live):
     first, second = frames(0, 19, drift=2), frames(1, 19, drift=3)
     whole, steady = run(first + second, live=live)
-    assert steady.shots == 2
+    assert steady.shots_begun == 2
     for a, b in zip(whole, run(first, live=live)[0] + run(second, live=live)[0], strict=True):
         np.testing.assert_array_equal(a, b)
 

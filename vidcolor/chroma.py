@@ -50,12 +50,17 @@ def chroma_coefficients(
 
 
 def chroma_planes(
-    slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding, past: Planes | None = None
+    slope: np.ndarray,
+    offset: np.ndarray,
+    luma: np.ndarray,
+    encoding: Encoding,
+    past: Planes | None = None,
+    out: Planes | None = None,
 ) -> Planes:
     """Cb and Cr code values for `luma` code values ``(h, w)``, which has the size of the chroma planes.
 
     With the planes of the frame before as `past`, samples of 8 bits keep their code where it is at most HOLD from what
-    they should be: rounded anew in each frame, steady colour under grain flickers by a code.
+    they should be: rounded anew in each frame, steady colour under grain flickers by a code. `out` is where to write.
     """
     size = luma.shape[::-1]
     y = luma.astype(np.float32)
@@ -70,7 +75,7 @@ def chroma_planes(
         else:
             lowest, highest = (cv2.addWeighted(plane, 1, base, 1, d, dtype=kind) for d in (0.5 - HOLD, HOLD - 0.5))
             code = cv2.min(cv2.max(past[i], lowest), highest)
-        planes.append(np.clip(code, *encoding.chroma_limits, out=code))
+        planes.append(np.clip(code, *encoding.chroma_limits, out=out[i] if out else code))
     return planes[0], planes[1]
 
 

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = to_options(parsed)
         jobs = plan(parsed.sources, parsed.output, parsed.codec)
+        if (options.shots or options.save_shots) and len(jobs) > 1:
+            raise OptionError(f"shots are those of one film, and {len(jobs)} files are given; colour it alone")
     except OptionError as error:
         print(f"vidcolor: {error}", file=sys.stderr)
         return 2
@@ -99,6 +101,11 @@ def make_parser() -> argparse.ArgumentParser:
     film.add_argument("--pix-fmt", metavar="NAME", help="pixel format (the source's, as far as the codec has it)")
     film.add_argument("--start", type=seconds, metavar="TIME", help="begin here: seconds or [HH:]MM:SS")
     film.add_argument("--end", type=seconds, metavar="TIME", help="stop here")
+    film.add_argument("--shots", type=Path, metavar="FILE", help="cut list to go by: JSON, or PySceneDetect's CSV")
+    film.add_argument(
+        "--save-shots", type=Path, nargs="+", default=(), metavar="FILE",
+        help="write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet",
+    )  # fmt: skip
     film.add_argument("--compare", action="store_true", help="source on the left, result on the right")
 
     shown = parser.add_argument_group("messages")
@@ -132,7 +139,7 @@ def every(text: str) -> int | None:
 
 def to_options(parsed: argparse.Namespace) -> ColorizeOptions:
     names = [f.name for f in dataclasses.fields(ColorizeOptions)]
-    return ColorizeOptions(**{n: getattr(parsed, n) for n in names})
+    return ColorizeOptions(**{n: getattr(parsed, n) for n in names} | {"save_shots": tuple(parsed.save_shots)})
 
 
 def run(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> int:

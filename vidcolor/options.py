@@ -16,6 +16,8 @@ CODECS = {  # the name a user gives -> FFmpeg's encoder
     "ffv1": "ffv1",
     "prores": "prores_ks",
 }
+SHEETS = {".pdf": "PDF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}  # endings of a contact sheet of shots
+SHOT_LIST = ".json"
 SMOOTHERS = ("auto", "none", "ema", "flow", "lookahead")
 BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
@@ -36,6 +38,8 @@ class ColorizeOptions:
     smoother: str = "auto"  # how; see SMOOTHERS; auto: lookahead for files, flow where no frame may wait
     every: int | None = None  # the network sees every so-many-th frame; None: as motion asks
     batch: int = 4  # frames the network sees at once, where it sees all of them and nothing is smoothed
+    shots: Path | None = None  # cut list to go by; None: shots are found
+    save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
     codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
     crf: float | None = None  # quality on the codec's own scale; None: the codec's default
     preset: str | None = None  # speed on the codec's own scale; None: the codec's default
@@ -58,6 +62,11 @@ class ColorizeOptions:
             if self.every > 1 and self.smoother in ("none", "ema"):
                 raise OptionError(f"smoother {self.smoother} needs every frame; leave every out, or take lookahead")
         check_range("batch", self.batch, 1, 256)
+        if self.shots and self.start:
+            raise OptionError(f"shots {self.shots} counts frames from the film's first one; leave start out")
+        for path in self.save_shots:
+            if path.suffix.lower() not in (SHOT_LIST, *SHEETS):
+                raise OptionError(f"{path}: cannot hold shots; end its name in {SHOT_LIST} or {', '.join(SHEETS)}")
         check_range("start", self.start or 0.0, 0.0, float("inf"))
         if self.end is not None and not (self.start or 0.0) < self.end < math.inf:
             raise OptionError(f"end {self.end:g} s is not after start {self.start or 0.0:g} s; give a later end")

@@ -23,6 +23,9 @@ from vidcolor.color import Encoding
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
+from vidcolor.shotlist import ShotList, read_shots
+from vidcolor.shotreport import ShotReport
+from vidcolor.shots import GivenShots
 from vidcolor.steady import Clock, Steadied, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
@@ -121,9 +124,12 @@ def colorize_film(
     target = Path(target)
     summary = Summary(str(source), str(target), backend=backend.name)
     codec = options.codec or default_codec(target)
+    given = read_shots(options.shots) if options.shots else None
+    shots = ShotReport(options.save_shots)
     card = find_card(backend, summary.notes)
     with Reader(source, start=options.start, end=options.end, hwaccel=card.hwaccel if card else None) as reader:
-        check_target(target, overwrite=options.overwrite, source=str(source))
+        for path in (target, *options.save_shots):
+            check_target(path, overwrite=options.overwrite, source=str(source))
         settings = video_settings(reader, options, codec)
         if card:
             settings = card.settings(reader, settings, options, codec)
@@ -131,7 +137,7 @@ def colorize_film(
         frames = card.frames(host, reader.info.frames) if card else host
         muxer = Muxer(target, reader, settings, codec=codec)
         try:
-            run_threads(reader, backend, muxer, frames, settings, options, summary, progress, cancel)
+            run_threads(reader, backend, muxer, frames, settings, options, given, shots, summary, progress, cancel)
             muxer.finish()
         except BaseException:
             muxer.abandon()
@@ -149,6 +155,11 @@ def colorize_film(
             )
         if reader.retimed:
             summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
+        shots.write(str(source), reader.info.rate)
+    if given and given.starts[-1] >= summary.frames:
+        summary.warnings.append(
+            f"{options.shots}: has shots behind the film's {summary.frames} frames; is it this film's?"
+        )
     summary.seconds = time.perf_counter() - began
     return summary
 
@@ -172,6 +183,8 @@ def run_threads(
     pictures: HostFrames | CardFrames,
     settings: VideoSettings,
     options: ColorizeOptions,
+    given: ShotList | None,
+    shots: ShotReport,
     summary: Summary,
     progress: Progress | None,
     cancel: threading.Event | None,
@@ -206,7 +219,7 @@ def run_threads(
         cv2.setNumThreads(1)  # three threads of ours and the codecs' share the cores already; OpenCV's would spin
         for worker in workers:
             worker.start()
-        color_frames(decoded, coloured, backend, small_size, options, summary, clocks[1], report)
+        color_frames(decoded, coloured, backend, small_size, options, given, shots, summary, clocks[1], report)
     except Cancelled as error:
         if str(error) != "stopped":
             errors.append(error)
@@ -284,6 +297,8 @@ def color_frames(
     backend: Backend,
     size: SmallSize,
     options: ColorizeOptions,
+    given: ShotList | None,
+    shots: ShotReport,
     summary: Summary,
     clock: Clock,
     report: Callable[[], None],
@@ -300,12 +315,15 @@ def color_frames(
 
     def give(ready: list[Steadied]) -> None:
         for colour in ready:
-            out.put(Coloured(*held.popleft(), colour.ab * np.float32(options.strength), colour.anew))
+            frame, small = held.popleft()
+            ab = colour.ab * np.float32(options.strength)
+            shots.add(colour.kind, small, ab)
+            out.put(Coloured(frame, small, ab, colour.anew))
             summary.frames += 1
-        summary.shots = steady.shots
+        summary.shots = steady.shots_begun
         report()
 
-    steady = Steady(predict, options, clock=clock)
+    steady = Steady(predict, options, shots=GivenShots(given.kinds) if given else None, clock=clock)
     for item in frames:
         if isinstance(item, Packet):
             out.put(item)
@@ -354,10 +372,12 @@ def merge(
     grey = cb.shape[1] // 2 if compare else 0  # columns left without colour
     size = (cb.shape[1] - grey, cb.shape[0])
     guide = luma[:, luma.shape[1] - width :]
-    if guide.shape[::-1] != size:
+    half = item.small.half if source == encoding else None
+    if half is not None and half.shape[::-1] == size:
+        guide = half
+    elif guide.shape[::-1] != size:
         guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    planes = chroma_planes(slope, offset, guide, encoding, past)
-    cb[:, grey:], cr[:, grey:] = planes
+    planes = chroma_planes(slope, offset, guide, encoding, past, out=(cb[:, grey:], cr[:, grey:]))
     if grey:
         cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
     return frame, planes

@@ -52,17 +52,20 @@ class Small:
 
     luma: np.ndarray  # (h, w) code values
     lightness: np.ndarray  # (h, w) float32 L*
+    half: np.ndarray | None = None  # code values of the frame at half its size, where they were on the way
 
 
 def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
     """The small picture of full-size `luma` code values, by area averaging; in halves first, which is fastest."""
+    half = None
     while luma.shape[0] >= 2 * size.height and luma.shape[1] >= 2 * size.width:
         luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        half = luma if half is None else half
     shrinks = luma.shape[0] >= size.height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)
     np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
-    return Small(small, luma_to_lightness(small, encoding))
+    return Small(small, luma_to_lightness(small, encoding), half)
 
 
 def network_input(lightness: list[np.ndarray], size: SmallSize) -> np.ndarray:

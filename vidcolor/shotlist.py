@@ -48,6 +48,11 @@ class ShotList:
     def starts(self) -> list[int]:
         return [s.start for s in self.shots]
 
+    @property
+    def kinds(self) -> dict[int, str]:
+        """How each shot begins, by its first frame."""
+        return {s.start: s.kind for s in self.shots}
+
     @classmethod
     def of_starts(
         cls, starts: Iterable[tuple[int, str]], frames: int | None, *, source: str = "", rate: Fraction | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -47,11 +48,56 @@ class CutDetector:
         return is_first or is_cut
 
 
+class Shots(Protocol):
+    """Says of every frame whether a shot begins with it, at most `LOOKAHEAD` frames later."""
+
+    LOOKAHEAD: int
+
+    def push(self, lightness: np.ndarray) -> list[Decided]:
+        """Take the next frame's small L* ``(h, w)``; the frames that are decided on now."""
+
+    def finish(self) -> list[Decided]:
+        """The frames that are left, at the film's end."""
+
+
 class Decided(NamedTuple):
     """What is known of a frame: `kind` is empty, or says how the shot that begins there does."""
 
     frame: int  # counted from 0
     kind: str  # "", "first", "cut" or "dissolve"; true where a shot begins
+
+
+class LiveShots:
+    """`CutDetector` frame by frame."""
+
+    LOOKAHEAD = 0
+
+    def __init__(self) -> None:
+        self.detector, self.next = CutDetector(), 0
+
+    def push(self, lightness: np.ndarray) -> list[Decided]:
+        is_start = self.detector.update(lightness)
+        self.next += 1
+        return [Decided(self.next - 1, ("cut" if self.next > 1 else "first") if is_start else "")]
+
+    def finish(self) -> list[Decided]:
+        return []
+
+
+class GivenShots:
+    """Shots that are known: how each begins, by the number of its first frame."""
+
+    LOOKAHEAD = 0
+
+    def __init__(self, kinds: Mapping[int, str]) -> None:
+        self.kinds, self.next = {0: "first", **kinds}, 0
+
+    def push(self, lightness: np.ndarray) -> list[Decided]:
+        self.next += 1
+        return [Decided(self.next - 1, self.kinds.get(self.next - 1, ""))]
+
+    def finish(self) -> list[Decided]:
+        return []
 
 
 class ShotDetector:
