@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import CLIPS, SAMPLE
 from tests.films import chroma_spread, luma_of, read
 from vidcolor.backends import driver_present, make_backend
+from vidcolor.chroma import ChromaWriter
 from vidcolor.color import Encoding, luma_to_lightness
 from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import Coloured, HostFrames, colorize_film, merge
@@ -114,7 +115,7 @@ def test_the_merge_is_the_one_of_the_cpu(name, full, size, compare):
     shape = Shape(encoding, encoding, card.STEPS[layout(name).chroma], 0, compare)
     coefficients = torch.from_numpy(card.filter_coefficients(coloured, encoding, encoding))
     found, _ = color_planes(torch.from_numpy(luma), coefficients, shape)
-    expected, _ = merge(coloured, told, compare)
+    expected = merge(coloured, told, ChromaWriter(told.encoding), compare=compare)
     found = [part.numpy()[:, : p.width] for part, p in zip(found, expected.planes, strict=True)]
     np.testing.assert_array_equal(found[0], plane(expected, 0))
     for i in (1, 2):
@@ -139,7 +140,12 @@ def test_a_frame_of_the_decoder_is_downloaded_coloured(source, target, full, com
     coloured = item(from_decoder(luma, source), luma, encoding)
     assert list(frames.merge(coloured)) == []  # held back while it is downloaded
     (found,) = frames.finish()
-    expected, _ = merge(dataclasses.replace(coloured, frame=planar(luma, PLANAR[source])), told, compare)
+    expected = merge(
+        dataclasses.replace(coloured, frame=planar(luma, PLANAR[source])),
+        told,
+        ChromaWriter(told.encoding),
+        compare=compare,
+    )
     assert (found.format.name, found.width, found.height, found.pts) == (target, told.width, 480, 7)
     assert found.color_range == (2 if full else 1)
     np.testing.assert_array_equal(plane(found, 0), plane(expected, 0))
@@ -162,10 +168,11 @@ def test_a_frame_for_nvenc_is_one_piece_of_memory(name, source):
     y, uv = (torch.from_dlpack(p.__dlpack__()) for p in found.planes)
     assert y.stride(0) * y.element_size() % 256 == 0
     assert uv.data_ptr() == y.data_ptr() + 242 * y.stride(0) * y.element_size()
-    expected, _ = merge(
+    expected = merge(
         dataclasses.replace(coloured, frame=planar(luma, PLANAR[name])),
         settings(322, 242, PLANAR[name], encoding),
-        False,
+        ChromaWriter(encoding),
+        compare=False,
     )
     shift = 0 if name == "nv12" else 6
     np.testing.assert_array_equal(y.numpy() >> shift, plane(expected, 0))
@@ -178,12 +185,12 @@ def test_a_frame_for_nvenc_is_one_piece_of_memory(name, source):
 def test_chroma_is_held_from_frame_to_frame_as_on_the_cpu():
     encoding = Encoding()
     told = settings(64, 48, "yuv420p", encoding)
-    frames, past = pictures(encoding, told), None
+    frames, chroma = pictures(encoding, told), ChromaWriter(encoding)
     for i in range(3):
         luma = np.clip(picture(64, 48, encoding).astype(int) + i, 16, 235).astype(np.uint8)
         list(frames.merge(item(from_decoder(luma, "nv12"), luma, encoding, anew=i == 0)))
-        _, past = merge(item(planar(luma, "yuv420p"), luma, encoding), told, False, past)
-        for a, b in zip(frames.past.numpy(), past, strict=True):
+        merge(item(planar(luma, "yuv420p"), luma, encoding, anew=i == 0), told, chroma, compare=False)
+        for a, b in zip(frames.past.numpy(), chroma.past, strict=True):
             assert np.abs(a - b).max() <= ONE
             assert (a == b).mean() > 0.98
 

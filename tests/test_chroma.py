@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from vidcolor.chroma import HOLD, chroma_coefficients, chroma_planes
+from vidcolor.chroma import HOLD, ChromaWriter, chroma_coefficients, chroma_planes
 from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
 
 
@@ -55,20 +55,19 @@ def test_codes_stay_legal():
 
 def test_samples_keep_their_code_until_the_colour_has_moved():
     """Colour that wavers by a quarter of a code keeps its samples; one that moves is followed, never far behind."""
-    flat = np.full((4, 4, 2), 0.0, np.float32)
+    flat = np.zeros((4, 4, 2), np.float32)
     luma = np.full((64, 64), 100, np.uint8)
 
-    def planes(level, past=None, depth=8):
-        return chroma_planes(flat, flat + np.float32(level), luma, Encoding(depth=depth), past)
+    def follow(levels, depth=8):
+        writer = ChromaWriter(Encoding(depth=depth))
+        for i, level in enumerate(levels):
+            planes = np.empty((2, 64, 64), np.uint8 if depth == 8 else np.uint16)
+            writer.write(flat, flat + np.float32(level), luma, tuple(planes), anew=i == 0)
+            assert planes.min() == planes.max()
+            yield planes.max()
 
-    past = planes(130.4)
-    assert {int(p) for p in past[0].ravel()} == {130}
-    for level in (130.6, 130.3, 130.74, 129.3):
-        past = planes(level, past)
-        assert {int(p) for plane in past for p in plane.ravel()} == {130}
-    for level in np.arange(130.0, 140.0, 0.3):
-        past = planes(level, past)
-        assert np.abs(past[1] - level).max() <= HOLD + 1e-3
-    assert planes(150.0, past)[0].max() == 150
-    deep = planes(600.4, depth=10)
-    assert planes(600.6, deep, depth=10)[0].max() == 601  # ten bits need no such care
+    assert list(follow([130.4, 130.6, 130.3, 130.74, 129.3])) == [130] * 5
+    levels = np.arange(130.0, 140.0, 0.3)
+    assert np.abs(np.array(list(follow(levels)), float) - levels).max() <= HOLD + 1e-3
+    assert list(follow([130.0, 150.0, 0.0, 300.0])) == [130, 150, 16, 240]
+    assert list(follow([600.4, 600.6], depth=10)) == [600, 601]  # ten bits need no such care

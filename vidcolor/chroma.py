@@ -49,34 +49,58 @@ def chroma_coefficients(
     return slope, offset + np.float32(encoding.chroma_centre)
 
 
-def chroma_planes(
-    slope: np.ndarray,
-    offset: np.ndarray,
-    luma: np.ndarray,
-    encoding: Encoding,
-    past: Planes | None = None,
-    out: Planes | None = None,
-) -> Planes:
-    """Cb and Cr code values for `luma` code values ``(h, w)``, which has the size of the chroma planes.
+class ChromaWriter:
+    """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes before.
 
-    With the planes of the frame before as `past`, samples of 8 bits keep their code where it is at most HOLD from what
-    they should be: rounded anew in each frame, steady colour under grain flickers by a code. `out` is where to write.
+    Samples of 8 bits keep their code from frame to frame where it is at most HOLD from what they should be: rounded
+    anew each time, steady colour under grain flickers by a code.
     """
-    size = luma.shape[::-1]
-    y = luma.astype(np.float32)
-    kind = cv2.CV_8U if encoding.depth == 8 else cv2.CV_16U
-    planes = []
-    for i in range(2):
-        plane = cv2.resize(slope[..., i], size, interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(plane, y, dst=plane)
-        base = cv2.resize(offset[..., i], size, interpolation=cv2.INTER_LINEAR)
-        if past is None or encoding.depth > 8:
-            code = cv2.add(plane, base, dtype=kind)
-        else:
-            lowest, highest = (cv2.addWeighted(plane, 1, base, 1, d, dtype=kind) for d in (0.5 - HOLD, HOLD - 0.5))
-            code = cv2.min(cv2.max(past[i], lowest), highest)
-        planes.append(np.clip(code, *encoding.chroma_limits, out=out[i] if out else code))
-    return planes[0], planes[1]
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.scratch = np.empty((3, 0, 0), np.float32)
+        self.past: list[np.ndarray] = []  # code values of the frame before
+
+    def write(self, slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
+        """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
+
+        With `anew` nothing of the frame before is kept.
+        """
+        if self.scratch.shape[1:] != luma.shape:
+            self.scratch = np.empty((3, *luma.shape), np.float32)
+            anew = True
+        y, colour, base = self.scratch
+        np.copyto(y, luma)
+        past, self.past = [] if anew else self.past, []
+        for i, target in enumerate(out):
+            enlarge(slope[..., i], colour)
+            np.multiply(colour, y, out=colour)
+            enlarge(offset[..., i], base)
+            np.add(colour, base, out=colour)
+            np.clip(colour, *self.encoding.chroma_limits, out=colour)
+            if self.encoding.depth > 8:
+                target[:] = np.rint(colour, out=colour)
+                continue
+            if past:
+                codes = np.maximum(past[i], cv2.convertScaleAbs(colour, beta=0.5 - HOLD))
+                np.minimum(codes, cv2.convertScaleAbs(colour, beta=HOLD - 0.5), out=codes)
+            else:
+                codes = cv2.convertScaleAbs(colour)
+            self.past.append(codes)
+            target[:] = codes
+
+
+def enlarge(plane: np.ndarray, into: np.ndarray) -> None:
+    """Bilinear enlargement into memory that is there: fresh memory of that size costs more than the work."""
+    cv2.resize(plane, into.shape[::-1], dst=into, interpolation=cv2.INTER_LINEAR)
+
+
+def chroma_planes(slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding) -> Planes:
+    """Cb and Cr code values of one picture, as `ChromaWriter` writes them."""
+    kind = np.uint8 if encoding.depth == 8 else np.uint16
+    planes = np.empty(luma.shape, kind), np.empty(luma.shape, kind)
+    ChromaWriter(encoding).write(slope, offset, luma, planes)
+    return planes
 
 
 def box(plane: np.ndarray) -> np.ndarray:

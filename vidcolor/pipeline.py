@@ -18,7 +18,7 @@ import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend, cuda_present
-from vidcolor.chroma import Planes, chroma_coefficients, chroma_planes
+from vidcolor.chroma import ChromaWriter, chroma_coefficients
 from vidcolor.color import Encoding
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
@@ -56,15 +56,14 @@ class HostFrames:
 
     def __init__(self, encoding: Encoding, size: SmallSize, settings: VideoSettings, compare: bool) -> None:
         self.encoding, self.size, self.settings, self.compare = encoding, size, settings, compare
-        self.past: Planes | None = None  # chroma of the frame before, within the shot
+        self.chroma = ChromaWriter(settings.encoding)
 
     def make_small(self, frame: av.VideoFrame) -> Small:
         return make_small(plane(frame, 0), self.size, self.encoding)
 
     def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:
         """The output frames that are ready, in order."""
-        frame, self.past = merge(item, self.settings, self.compare, None if item.anew else self.past)
-        yield frame
+        yield merge(item, self.settings, self.chroma, compare=self.compare)
 
     def finish(self) -> Iterator[av.VideoFrame]:
         """Those that were held back."""
@@ -357,10 +356,8 @@ def write_frames(
         muxer.mux_video([packet])
 
 
-def merge(
-    item: Coloured, settings: VideoSettings, compare: bool, past: Planes | None = None
-) -> tuple[av.VideoFrame, Planes]:
-    """The output frame: the source's luma, and chroma made from the a*b* grid; and that chroma, for the next one."""
+def merge(item: Coloured, settings: VideoSettings, chroma: ChromaWriter, *, compare: bool) -> av.VideoFrame:
+    """The output frame: the source's luma, and chroma made from the a*b* grid."""
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
     signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
@@ -377,7 +374,7 @@ def merge(
         guide = half
     elif guide.shape[::-1] != size:
         guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    planes = chroma_planes(slope, offset, guide, encoding, past, out=(cb[:, grey:], cr[:, grey:]))
+    chroma.write(slope, offset, guide, (cb[:, grey:], cr[:, grey:]), anew=item.anew)
     if grey:
         cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
-    return frame, planes
+    return frame
