@@ -18,8 +18,8 @@ def clip_frames(clip: Path) -> Iterator[av.VideoFrame]:
         yield from container.decode(video=0)
 
 
-def make_film(clips: list[Path], target: Path, *, width: int, height: int, seconds: float) -> Path:
-    """The clips in turn, scaled (Lanczos) and grey, as H.264 at crf 18; made once."""
+def make_film(clips: list[Path], target: Path, *, width: int, height: int, seconds: float, grey: bool = True) -> Path:
+    """The clips in turn, scaled (Lanczos) and grey unless told otherwise, as H.264 at crf 18; made once."""
     if target.exists():
         return target
     partial = target.with_suffix(".part.mp4")
@@ -32,7 +32,7 @@ def make_film(clips: list[Path], target: Path, *, width: int, height: int, secon
         for i, frame in zip(range(wanted), frames, strict=False):
             scaled = frame.reformat(width, height, "yuv420p", interpolation="LANCZOS")
             scaled.make_writable()
-            for plane in scaled.planes[1:]:
+            for plane in scaled.planes[1:] if grey else ():
                 np.frombuffer(memoryview(plane), np.uint8)[:] = 128
             scaled.pts, scaled.time_base, scaled.pict_type = i, Fraction(1, RATE), 0
             out.mux(stream.encode(scaled))
