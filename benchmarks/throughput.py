@@ -131,6 +131,7 @@ def throughput(clips: Path, work: Path, *, sizes: list[str], presets: list[str],
 
 def row(size: str, preset: str, pairs: list[dict]) -> dict:
     ratios = [p["colorize"]["seconds"] / p["transcode"]["seconds"] for p in pairs]
+    in_colour = [p["colorize"]["seconds"] / p[IN_COLOUR]["seconds"] for p in pairs]
     middle = pairs[ratios.index(statistics.median_low(ratios))]
     frames = middle["colorize"]["frames"]
     return {
