@@ -140,9 +140,7 @@ def row(size: str, preset: str, pairs: list[dict]) -> dict:
         "frames": frames,
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(r, 3) for r in ratios],
-        "ratio_in_colour": round(
-            statistics.median(p["colorize"]["seconds"] / p[IN_COLOUR]["seconds"] for p in pairs), 3
-        ),
+        "ratio_in_colour": round(statistics.median(in_colour), 3),
         "transcode_fps": round(middle["transcode"]["frames"] / middle["transcode"]["seconds"], 2),
         "limits_fps": {n: round(middle[n]["frames"] / middle[n]["seconds"], 2) for n in ("decode", "encode")},
         "predicted": round(middle["colorize"]["predicted"] / frames, 3),
