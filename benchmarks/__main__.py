@@ -15,6 +15,7 @@ from benchmarks.report import write_readme
 from benchmarks.shots import shots
 from benchmarks.temporal.run import temporal
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
+from benchmarks.upsampling import upsampling
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     still.add_argument("--frames", type=int, default=60, help="of each clip at most (default: %(default)s)")
     still.add_argument("--draw", nargs="+", metavar="CLIP", help="only draw the flicker of these clips")
     still.add_argument("--out", type=Path, default=Path("docs/gallery"), help="folder of the drawings")
+    commands.add_parser("upsampling", help="ways to enlarge a*b* under the luma")
     commands.add_parser("shots", help="shot detectors on spliced clips with known cuts")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
@@ -80,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     elif args.command == "temporal":
         save("temporal", temporal(colour_clips(args.clips), frames=args.frames))
+    elif args.command == "upsampling":
+        save("upsampling", upsampling(colour_clips(args.clips)))
     elif args.command == "quality":
         clips = colour_clips(args.clips)
         save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes, paces=args.paces))
