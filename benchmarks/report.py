@@ -136,7 +136,6 @@ STEADINESS = [  # column, key, format
     ("flicker / colourfulness", "flicker_per_colour", ".3f"),
     ("that / the truth's", "flicker_to_truth", ".2f"),
     ("clips at most 0.8", "steady_clips", "d"),
-    ("smoothing ms", "smoothing_ms", ".2f"),
     ("frames predicted", "predicted", ".0%"),
 ]
 PLACES = [
@@ -159,12 +158,16 @@ def temporal(result: dict) -> str:
         cells = [[name, *(shown(m.get(key), how) for _, key, how in columns)] for name, m in result["mean"].items()]
         return table(["", *(head for head, _, _ in columns)], cells)
 
+    size, took = result["smoother_ms"]["size"], {k: v for k, v in result["smoother_ms"].items() if k != "size"}
     each = zip(result["clips"], *result["each"].values(), strict=True)
     return (
         f"## Steadiness\n\n{len(result['clips'])} clips made grey, at most {result['frames']} frames each, at half"
         " their size (CDC: at full size); means over clips. Nothing is measured across cuts. Flow: DIS, medium preset,"
         " on the truth's luma. Flicker: as above. CDC: after TCVC; warp error: after Lai et al. 2018.\n\n"
         + rows(STEADINESS)
+        + f"\n\nMilliseconds a frame of the smoother alone, small picture of {' x '.join(map(str, size))}, one core: "
+        + ", ".join(f"{name} {ms:.2f}" for name, ms in took.items())
+        + "."
         + "\n\nWhere colour has to be found anew, and where it ends. Errors are mean distances to the truth's a\\*b\\*:"
         " in the first 5 frames after a cut and later in the shot; of pixels that came into view in the last 5 frames"
         " and of others; within 3 pixels of edges of the luma and farther away. First frame: its PSNR less its shot's."

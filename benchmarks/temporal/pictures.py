@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,10 +22,14 @@ GAIN = 2.0  # of those colours
 PAGE = {"dpi": 96, "pil_kwargs": {"optimize": True}}
 
 
+DRAWN = {name: WAYS[name] for name in ("unsmoothed", "flow", "lookahead")}
+
+
 def draw(
-    path: Path, folder: Path, ways: Mapping[str, ColorizeOptions] = WAYS, *, frames: int = 60, row: int | None = None
+    path: Path, folder: Path, ways: Mapping[str, ColorizeOptions] = DRAWN, *, frames: int = 60, row: int | None = None
 ) -> list[Path]:
-    """Write `flicker-CLIP.png` and `xt-CLIP.png` of the truth and each way into `folder`.
+    """Write `flicker-CLIP.png` and `xt-CLIP.png` of the truth and each way into `folder`, and the film
+    `side-CLIP.mp4`, from left to right the truth's luma and each way.
 
     `row` is counted at half the clip's height; None takes the one with the most colour and motion.
     """
@@ -39,7 +44,23 @@ def draw(
     pages = {f"flicker-{path.stem}.png": over_time(clip, shown), f"xt-{path.stem}.png": slices(clip, shown, row)}
     for name, page in pages.items():
         page.savefig(folder / name, **PAGE)  # type: ignore[arg-type]
-    return [folder / name for name in pages]
+    side_by_side(clip, [shown[name] for name in ways], folder / f"side-{path.stem}.mp4")
+    return [folder / name for name in (*pages, f"side-{path.stem}.mp4")]
+
+
+def side_by_side(clip: Clip, shown: Sequence[Footage], target: Path) -> None:
+    """A film of grey and `shown` beside each other, at half the clip's size."""
+    with av.open(str(target), "w") as out:
+        stream = out.add_stream("libx264", rate=clip.rate, options={"crf": "20", "preset": "slow"})
+        stream.pix_fmt = "yuv420p"
+        height, width = clip.truth.lab[0].shape[:2]
+        stream.height, stream.width = height // 2 * 2, (1 + len(shown)) * width // 2 * 2
+        for i, lab in enumerate(clip.truth.lab):
+            grey = to_rgb(lab * np.array([1, 0, 0], np.float32))
+            wide = np.hstack([grey, *(seen.rgb[i] for seen in shown)])
+            codes = np.rint(255 * wide[: stream.height, : stream.width]).astype(np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), "rgb24")))
+        out.mux(stream.encode(None))
 
 
 def over_time(clip: Clip, shown: Mapping[str, Footage]) -> Figure:
