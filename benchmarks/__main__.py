@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     still.add_argument("--frames", type=int, default=60, help="of each clip at most (default: %(default)s)")
     still.add_argument("--draw", nargs="+", metavar="CLIP", help="only draw the flicker of these clips")
     still.add_argument("--out", type=Path, default=Path("docs/gallery"), help="folder of the drawings")
+    small = commands.add_parser("int8", help="the network in 8-bit integers: speed, and what it costs in colour")
+    small.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of photo shards")
     commands.add_parser("upsampling", help="ways to enlarge a*b* under the luma")
     commands.add_parser("shots", help="shot detectors on spliced clips with known cuts")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
@@ -82,6 +84,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     elif args.command == "temporal":
         save("temporal", temporal(colour_clips(args.clips), frames=args.frames))
+    elif args.command == "int8":
+        from benchmarks.int8 import int8  # torch, nncf
+
+        save("int8", int8(args.data))
     elif args.command == "upsampling":
         save("upsampling", upsampling(colour_clips(args.clips)))
     elif args.command == "quality":

@@ -1,4 +1,4 @@
-"""`python -m engines build|verify`: engines ahead of time, and whether every backend here says what PyTorch says."""
+"""`python -m engines build|verify|bench`: engines ahead of time; whether every backend here agrees, and how fast it is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import save
+from benchmarks.network import backends, rate
 from engines import rtx
 from engines.profiles import PROFILES, RTX_CARDS
 from engines.report import RESULTS, write_readme
@@ -52,6 +53,10 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("--count", type=int, default=40, help="pictures (default: %(default)s)")
     check.add_argument("--record", action="store_true", help="write results/verify.json and README.md")
     check.set_defaults(run=run_verify)
+    speed = commands.add_parser("bench", help="pictures a second of every backend that runs here, at every profile")
+    speed.add_argument("--seconds", type=float, default=2.0, help="for each (default: %(default)s)")
+    speed.add_argument("--record", action="store_true", help="write results/bench.json and README.md")
+    speed.set_defaults(run=run_bench)
     return parser
 
 
@@ -115,6 +120,24 @@ def run_verify(args: argparse.Namespace, model: ModelFile) -> int:
     if failed:
         print(f"engines: beyond the limits: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def run_bench(args: argparse.Namespace, model: ModelFile) -> int:
+    rows, absent = [], {}
+    for name, backend, why in backends(model):
+        if backend is None:
+            absent[name] = why
+            continue
+        for profile, shapes in PROFILES.items():
+            found = rate(backend, shapes.usual, seconds=args.seconds)
+            rows.append({"backend": name, "profile": profile, "pictures_per_second": round(found, 1)})
+            print(f"{name}, {profile}: {found:.1f} pictures/s")
+    for name, why in absent.items():
+        print(f"{name}: not run, {why}")
+    if args.record:
+        save("bench", folder=RESULTS, result={"model": model.metadata["sha256"], "rows": rows, "not_run": absent})
+        write_readme()
+    return 0
 
 
 def whole(photo: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ wheel build engines for their own card by `vidcolor engines build`, or by the fi
 pip install -e '.[dev]'                                  # or .[aot] for building alone
 python -m engines build --target rtx --gpu sm86,sm89     # portable fp16 engines, on a machine without a GPU
 python -m engines verify                                 # parity of every backend that runs here
-python -m benchmarks network                             # and how fast they are
+python -m engines bench                                  # and how fast each is
 ```
 
 An engine goes into `built/` (git-ignored) with a JSON sidecar: model, shapes, precision, TensorRT's version, card, and
@@ -31,7 +31,7 @@ def write_readme() -> None:
 
 
 def readme() -> str:
-    return "\n".join([HEAD, profiles(), *rendered(RESULTS, {"build": build, "verify": verify})])
+    return "\n".join([HEAD, profiles(), *rendered(RESULTS, {"build": build, "verify": verify, "bench": bench})])
 
 
 def profiles() -> str:
@@ -59,3 +59,12 @@ def verify(result: dict) -> str:
         + table(["backend", "mean", "greatest", "limits", "holds"], rows)
         + "\n"
     )
+
+
+def bench(result: dict) -> str:
+    rows = [[r["backend"], r["profile"], r["pictures_per_second"]] for r in result["rows"]]
+    return (
+        "## Speed\n\nPictures a second at the shape each profile is tuned for; `benchmarks/README.md` has more shapes,"
+        " side by side.\n\n" + table(["backend", "profile", "pictures / s"], rows)
+        + "\n\nNot run: " + "; ".join(f"{k} ({v})" for k, v in result["not_run"].items()) + ".\n"
+    )  # fmt: skip

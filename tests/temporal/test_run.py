@@ -1,5 +1,6 @@
 """The run over clips: windows, sharing of the truth, and that a row of figures is complete."""
 
+import av
 import numpy as np
 import pytest
 
@@ -59,8 +60,14 @@ def test_the_pictures_are_drawn(clip, tmp_path):
     from benchmarks.temporal.pictures import draw
 
     made = draw(clip.path, tmp_path, {"small": ColorizeOptions(every=1, smoothing=0.0, size=96)}, frames=8)
-    assert [p.name for p in made] == ["flicker-street_cut.png", "xt-street_cut.png"]
+    assert [p.name for p in made] == ["flicker-street_cut.png", "xt-street_cut.png", "side-street_cut.mp4"]
     assert all(p.stat().st_size > 5000 for p in made)
+    with av.open(str(made[-1])) as side:
+        frames = [f.to_ndarray(format="rgb24") for f in side.decode(video=0)]
+    assert len(frames) == 8
+    assert frames[0].shape == (136, 640, 3)
+    grey, coloured = (np.ptp(part.astype(int), -1).mean() for part in np.hsplit(frames[4], 2))
+    assert grey < 3 < coloured
 
 
 def test_a_film_is_read_at_half_its_size(clip):
