@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.test_cli import vidcolor
+from vidcolor.backends import driver_present
 from vidcolor.backends.cache import EngineCache, sidecar
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
@@ -216,3 +217,16 @@ def test_the_generator_exports_in_fp16_for_torch_tensorrt():
     ab = program.module()(x)
     assert ab.dtype == torch.float16
     assert ab.shape == (2, 2, 16, 24)
+
+
+def test_bench_tells_what_runs_here_and_what_does_not(monkeypatch, capsys):
+    from benchmarks import network
+    from engines.__main__ import main
+
+    here = {k: network.WAYS[k] for k in ("openvino f32", "tensorrt")}
+    monkeypatch.setattr(network, "WAYS", here)
+    assert main(["bench", "--seconds", "0.05"]) == 0
+    told = capsys.readouterr().out
+    assert "openvino f32, film: " in told
+    if not driver_present():
+        assert "tensorrt: not run, no NVIDIA driver" in told
