@@ -8,8 +8,9 @@ from pathlib import Path
 
 from benchmarks.films import make_film
 from benchmarks.gallery import gallery
-from benchmarks.machine import save
+from benchmarks.machine import RESULTS, save
 from benchmarks.network import network
+from benchmarks.plots import draw_all
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
 from benchmarks.shots import shots
@@ -93,6 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.command == "quality":
         clips = colour_clips(args.clips)
         save("quality", quality(clips, smoothings=args.smoothings, sizes=args.net_sizes, paces=args.paces))
+    draw_all(RESULTS)
     write_readme()
     return 0
 

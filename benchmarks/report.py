@@ -43,6 +43,8 @@ def rendered(folder: Path, sections: Mapping[str, Callable[[dict], str]]) -> Ite
             result = json.loads(path.read_text())
             facts = result["facts"]
             yield render(result)
+            if (folder / f"{name}.png").exists():
+                yield f"![chart of {name}](results/{name}.png)\n"
             yield f"`{facts['command']}`, commit {facts['commit']}, {facts['date']}, {facts['machine']}.\n"
 
 

@@ -1,4 +1,4 @@
-"""`python -m engines build|verify|bench`: engines ahead of time, whether all backends here agree, and how fast each is."""
+"""`python -m engines build|verify|bench`: engines ahead of time, whether all backends agree, and how fast each is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """No figure in the docs that a committed result does not back."""
 
 import json
+import shutil
 
 import pytest
 
@@ -40,3 +41,15 @@ def test_the_model_card_is_made_from_its_results():
     assert json.loads(open_model().metadata["metrics"]) == results["scores"]["model"]
     if learnt := results["learnt"]:
         assert open_model().config["temperature"] == pytest.approx(learnt["temperature"], abs=1e-4)
+
+
+def test_every_chart_is_drawn_from_its_result(tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks.plots import CHARTS, draw_all
+
+    for name in CHARTS:
+        shutil.copy(ROOT / "benchmarks" / "results" / f"{name}.json", tmp_path)
+    draw_all(tmp_path)
+    for name in CHARTS:
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+        assert f"results/{name}.png" in (ROOT / "benchmarks" / "README.md").read_text()
