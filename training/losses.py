@@ -12,6 +12,12 @@ def soft_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
     return (rows.logsumexp(1) - (rows.gather(1, index) * weight).sum(1)).mean()
 
 
+def disagreement(a: Tensor, b: Tensor) -> Tensor:
+    """Symmetric Kullback-Leibler divergence of the distributions of two sets of logits ``(N, bins, h, w)``: the mean."""
+    a, b = (F.log_softmax(x.float(), 1) for x in (a, b))
+    return 0.5 * ((a.exp() - b.exp()) * (a - b)).sum(1).mean()
+
+
 def adversarial(logits: Tensor, label: float) -> Tensor:
     """Sigmoid and binary cross-entropy against one label (Goodfellow et al. 2014), in one step for accuracy."""
     logits = logits.float()

@@ -57,6 +57,7 @@ class Preset:
     ema: float = 0.999
     cross_entropy: float = 1.0  # weight; for generators that predict a distribution
     l1: float = 0.0  # weight of the mean absolute error of a*b* / 110
+    consistency: float = 0.0  # weight of the disagreement between two views of a picture; see views.py
     adversary: Adversary | None = None
     min_crop: float = 0.3  # smallest crop, share of the photo's area
     degrade: Degrade = field(default_factory=Degrade)
@@ -94,6 +95,18 @@ PRESETS = {
         adversary=Adversary("patch", weight=0.1, begin=0.05, learning_rate=4e-4),
         min_crop=0.2,
         seed=21,
+    ),
+    "steady": Preset(  # a short phase for less flicker, from a trained model file
+        generator=replace(CONFIGS["default"], temperature=0.7),
+        stages=(Stage(1.00, 160, "pointwise"),),
+        steps=500,
+        learning_rate=1e-4,
+        warmup=20,
+        ema=0.99,
+        score_every=250,
+        consistency=1.0,
+        min_crop=0.2,
+        seed=31,
     ),
     "classic": Preset(
         generator=CONFIGS["classic"],

@@ -20,8 +20,9 @@ from training.data import Batch, to_lab
 from training.discriminators import DCGAN, Patch, build_discriminator
 from training.distributed import Group
 from training.encoders import load_pretrained
-from training.losses import adversarial, soft_cross_entropy
+from training.losses import adversarial, disagreement, soft_cross_entropy
 from training.presets import Preset, Stage, stage_at
+from training.views import View
 from vidcolor.backends.pytorch import load_generator
 from vidcolor.model import BinsGenerator, Encoder, InvertedResidual, UNet, build
 from vidcolor.weights import open_model
@@ -191,6 +192,13 @@ class Trainer:
             loss = soft_cross_entropy(out, *self.encode(truth))
             total = total + preset.cross_entropy * loss
             told["loss"] = loss.item()
+            if preset.consistency:
+                view = View.draw(preset.seed, self.step_number)
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                    again = self.head(view.of(lightness, self.stride)).float()
+                loss = disagreement(*view.overlap(out, again))
+                total = total + preset.consistency * loss
+                told["consistency"] = loss.item()
             ab = generator.decode(out) if fights or preset.l1 else out
         if preset.l1:
             loss = (ab - truth).abs().mean() / 110.0
