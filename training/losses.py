@@ -13,7 +13,7 @@ def soft_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
 
 
 def disagreement(a: Tensor, b: Tensor) -> Tensor:
-    """Symmetric Kullback-Leibler divergence of the distributions of two sets of logits ``(N, bins, h, w)``: the mean."""
+    """Symmetric Kullback-Leibler divergence of the distributions of two logits ``(N, bins, h, w)``, the mean."""
     a, b = (F.log_softmax(x.float(), 1) for x in (a, b))
     return 0.5 * ((a.exp() - b.exp()) * (a - b)).sum(1).mean()
 
