@@ -173,7 +173,7 @@ class TestFlow:
     def fade(self, every, texture, frames):
         """Levels of a still picture of a*b* 50 whose every `every`-th frame is predicted grey."""
         still = [window(texture).copy() for _ in range(frames + 1)]
-        out = run(named("flow", every=every), still, lambda i: flat(0.0 if i else 50.0))[0]
+        out = run(named("flow", every=every, smoothing=0.9), still, lambda i: flat(0.0 if i else 50.0))[0]
         return [float(x.mean()) for x in out[1:]]
 
     def test_the_filters_memory_is_the_same_in_time_at_any_pace(self, texture):
@@ -218,7 +218,7 @@ class TestLookahead:
         """On a still picture a key is the mean of all keys before and one behind, weighted by amount^frames."""
         still = [window(texture).copy() for _ in range(17)]
         levels = {0: 10.0, 8: 40.0, 16: -20.0}
-        out = run(named("lookahead"), still, lambda i: flat(levels[i]))[0]
+        out = run(named("lookahead", smoothing=0.9), still, lambda i: flat(levels[i]))[0]
         k = 0.9**8
         sums = [10 + 40 * k, 10 * k + 40 - 20 * k, 10 * k * k + 40 * k - 20]
         expected = [x / w for x, w in zip(sums, (1 + k, 1 + 2 * k, 1 + k + k * k), strict=True)]

@@ -34,7 +34,7 @@ class ColorizeOptions:
     model: Path | None = None  # an ONNX model file instead of the shipped one
     size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
-    smoothing: float = 0.9  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
+    smoothing: float = 0.93  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
     smoother: str = "auto"  # how; see SMOOTHERS; auto: lookahead for files, flow where no frame may wait
     every: int | None = None  # the network sees every so-many-th frame; None: as motion asks
     batch: int = 4  # frames the network sees at once, where it sees all of them and nothing is smoothed
