@@ -101,8 +101,11 @@ def test_wrong_usage_exits_2(args):
 
 def test_ctrl_c_leaves_no_half_file_and_no_traceback(tmp_path, grey):
     target = tmp_path / "out.mp4"
-    command = [sys.executable, "-m", "vidcolor", str(grey(SAMPLE)), "-o", str(target), "--batch", "1", "--size", "512"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "vidcolor", str(grey(SAMPLE)), "-o", str(target), "--every", "1", "--size", "512"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background inherits SIG_IGN
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -114,7 +114,11 @@ def test_the_command_lists_and_clears(tmp_path, monkeypatch):
     assert "RTX 4090" in vidcolor("engines").stdout
     listed = json.loads(vidcolor("engines", "--json").stdout)
     assert listed["engines"][0]["card"] == "RTX 4090"
+    kept_by_a_provider = EngineCache().folder / "rtx-runtime"
+    kept_by_a_provider.mkdir()
+    (kept_by_a_provider / "kernels.bin").write_bytes(b"x")
     assert "1 engines removed" in vidcolor("engines", "clear").stderr
+    assert not kept_by_a_provider.exists()
     assert json.loads(vidcolor("engines", "list", "--json").stdout)["engines"] == []
     refused = vidcolor("engines", "build", "--backend", "tensorrt")
     if refused.returncode:  # no card here

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,8 +91,10 @@ class EngineCache:
         return found
 
     def clear(self) -> int:
-        """Remove every engine, and what an interrupted build left; gives the number of engines."""
+        """Remove every engine, what an interrupted build left and providers' folders; gives the number of engines."""
         count = 0
+        for folder in self.folder.glob("*-runtime"):
+            shutil.rmtree(folder, ignore_errors=True)
         for path in self.folder.glob(f"*{KIND}*"):
             count += path.suffix == KIND
             path.unlink(missing_ok=True)
