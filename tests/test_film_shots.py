@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.conftest import SAMPLE, SHARED
 from tests.films import read
+from vidcolor.api import Colorizer
 from vidcolor.cli import main
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import ColorizeOptions
@@ -123,3 +124,47 @@ def test_the_command_line_takes_shots_of_one_film_only(spliced, tmp_path, capsys
     assert "shots are those of one film" in capsys.readouterr().err
     assert main([str(spliced), "-o", str(tmp_path / "a.mkv"), "--shots", cuts, "-q"]) == 1
     assert f"{cuts}: cannot be read" in capsys.readouterr().err
+
+
+def test_times_are_the_films_own_where_its_rate_varies(colorizer, tmp_path):
+    """Twenty frames 40 ms apart, then a cut and frames 300 ms apart."""
+    film, rng = tmp_path / "vfr.mkv", np.random.default_rng(0)
+    pictures = [rng.integers(16, 235, (6, 8)).astype(np.uint8).repeat(16, 0).repeat(16, 1) for _ in range(2)]
+    with av.open(str(film), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "gray"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        for i in range(30):
+            frame = av.VideoFrame.from_ndarray(pictures[i >= 20], "gray")
+            frame.pts, frame.time_base = 40 * min(i, 19) + 300 * max(0, i - 19), Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    color(colorizer, film, tmp_path / "out.mkv", save_shots=(tmp_path / "shots.json",))
+    content = json.loads((tmp_path / "shots.json").read_text())
+    assert content["rate"] is None
+    assert [(s["start"], s["start_time"]) for s in content["shots"]] == [(0, 0.0), (20, pytest.approx(1.06))]
+
+
+def test_pages_and_the_given_list_are_not_overwritten(colorizer, spliced, tmp_path):
+    page, cuts = tmp_path / "sheet-1.png", tmp_path / "cuts.json"
+    page.write_text("mine")
+    cuts.write_text("[0, 30]")
+    options = dataclasses.replace(colorizer.options, save_shots=(tmp_path / "sheet.png",))
+    with pytest.raises(OutputError, match="may be a page of the sheet"):
+        colorize_film(spliced, tmp_path / "out.mkv", colorizer.backend, options)
+    with pytest.raises(OutputError, match="is the given cut list"):
+        color(colorizer, spliced, tmp_path / "out.mkv", shots=cuts, save_shots=(cuts,))
+    assert (page.read_text(), cuts.read_text()) == ("mine", "[0, 30]")
+
+
+def test_a_list_that_cannot_be_written_does_not_lose_the_film(colorizer, spliced, tmp_path):
+    out = tmp_path / "out.mkv"
+    summary = color(colorizer, spliced, out, save_shots=(tmp_path / ("a" * 248 + ".json"),), end=0.5)
+    assert out.exists()
+    assert "cannot be written" in summary.warnings[0]
+
+
+def test_stills_have_no_shots(tmp_path):
+    options = ColorizeOptions(backend="openvino", shots=tmp_path / "cuts.json")
+    with Colorizer(options) as asked, pytest.raises(OptionError, match="is a still and has no shots"):
+        asked.file(tmp_path / "photo.png", tmp_path / "out.png")

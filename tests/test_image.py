@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from tests.conftest import SAMPLE
 from tests.films import read
+from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.errors import InputError, OutputError
 from vidcolor.image import color_picture, neutral_curve, read_still
 
@@ -223,3 +224,13 @@ def test_colours_that_do_not_fit_are_reduced_not_clipped(photo):
     ab = np.random.default_rng(0).uniform(-110, 110, (24, 32, 2)).astype(np.float32)
     rgb = color_picture(signal, small, ab, np.dtype(np.float32))
     assert np.abs(rgb @ WEIGHTS.astype(np.float32) - photo / 255).max() < 1e-3
+
+
+def test_a_picture_alone_is_coloured_whatever_smooths_films():
+    grey = (np.random.default_rng(0).uniform(0, 255, (64, 96))).astype(np.uint8)
+    found = []
+    for smoother in ("auto", "lookahead", "ema"):
+        with Colorizer(ColorizeOptions(backend="openvino", size=64, smoother=smoother)) as colorizer:
+            found.append(colorizer.image(grey))
+            assert len(list(colorizer.frames([grey] * 3))) == 3
+    assert all((picture == found[0]).all() for picture in found)

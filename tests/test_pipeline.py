@@ -343,3 +343,18 @@ def test_frames_without_or_with_equal_time_stamps_get_the_next_one(colorizer):
         step = round(1 / (reader.info.rate * reader.info.time_base))
         assert [f.pts for f in frames] == [0, 5, 6, 7, 7 + step, 20 if step < 13 else 8 + step]
         assert reader.retimed >= 4
+
+
+@pytest.mark.parametrize("size", [(17, 15), (33, 31), (65, 47), (175, 143)])
+def test_small_odd_films_are_written_lossless(colorizer, tmp_path, size):
+    film = tmp_path / "small.mkv"
+    with av.open(str(film), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "gray"
+        for i in range(3):
+            luma = np.random.default_rng(i).integers(0, 255, size[::-1]).astype(np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(luma, "gray")))
+        out.mux(stream.encode(None))
+    assert color(colorizer, film, tmp_path / "out.mkv", codec="ffv1").frames == 3
+    for a, b in zip(read(film).luma, read(tmp_path / "out.mkv").luma, strict=True):
+        np.testing.assert_array_equal(a, b)

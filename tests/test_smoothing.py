@@ -136,6 +136,7 @@ def test_the_default_looks_ahead_in_files_and_is_causal_live():
     assert smoother_name(ColorizeOptions(smoothing=0.0)) == "none"
     assert smoother_name(ColorizeOptions(smoothing=0.0, every=4)) == "lookahead"
     assert smoother_name(ColorizeOptions(smoother="ema")) == "ema"
+    assert smoother_name(ColorizeOptions(smoother="lookahead"), live=True) == "flow"  # no frame may wait
     assert named("flow")(flat).lag == 0
 
 
@@ -248,3 +249,13 @@ class TestLookahead:
         still = [window(texture).copy() for _ in range(9)]
         out = run(named("lookahead", smoothing=0.0, every=4), still, lambda i: flat(10.0 * i))[0]
         assert [float(x.mean()) for x in out] == pytest.approx([10.0 * i for i in range(9)], abs=0.01)
+
+    def test_very_thin_pictures_have_motion_too(self):
+        for shape in ((4, 600), (600, 4), (1, 1)):
+            frames = [np.random.default_rng(i).uniform(0, 100, shape).astype(np.float32) for i in range(9)]
+            rows, columns = max(1, shape[0] // 4), max(1, shape[1] // 4)
+            ab = np.full((1, rows, columns, 2), 7, np.float32)
+            smoother = SMOOTHERS["lookahead"](lambda x, ab=ab: ab.repeat(len(x), 0), ColorizeOptions())
+            out = [a for frame in frames for a in smoother.push(frame)] + smoother.finish()
+            assert len(out) == 9
+            np.testing.assert_allclose(out[4], ab[0], atol=1e-3)

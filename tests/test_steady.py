@@ -69,7 +69,20 @@ def test_deflicker_follows_the_light_within_a_shot_and_forgets_at_a_cut():
     assert last.mean() == pytest.approx(48, abs=0.5)
     deflicker.reset()
     assert deflicker(grey / 2).mean() == 20
-    assert deflicker(np.zeros((8, 8), np.float32)).max() == 0
+
+
+def test_deflicker_does_not_hold_a_fade_or_the_picture_after_black_back():
+    deflicker = Deflicker()
+    grey, black = np.full((8, 8), 50, np.float32), np.zeros((8, 8), np.float32)
+    for _ in range(24):
+        assert deflicker(black).max() == 0
+    assert deflicker(grey).mean() == 50
+    deflicker.reset()
+    gains = [deflicker(grey * np.float32(i / 25)).mean() / (50 * i / 25) for i in range(1, 26)]
+    assert min(gains) >= 0.799
+    for _ in range(40):
+        last = deflicker(grey).mean()
+    assert last > 48
 
 
 def test_options_of_time_are_checked():

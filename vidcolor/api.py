@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vidcolor.backends import make_backend
+from vidcolor.errors import OptionError
 from vidcolor.image import color_picture, colorize_still, is_still, picture_preview
 from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import colorize_film
@@ -63,6 +64,8 @@ class Colorizer:
     ) -> Summary:
         """Colour one film or still; a film can be stopped from another thread by `cancel`."""
         if is_still(source):
+            if self.options.shots or self.options.save_shots:
+                raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
             return colorize_still(Path(source), Path(target), self.backend, self.options)
         return colorize_film(source, Path(target), self.backend, self.options, progress=progress, cancel=cancel)
 
@@ -74,7 +77,7 @@ class Colorizer:
         Raises:
             ValueError: the array has another shape or type.
         """
-        return next(self.frames([picture], smoothing=0.0))
+        return next(self._frames([picture], replace(self.options, smoother="none", every=None, batch=1)))
 
     def frames(self, pictures: Iterable[np.ndarray], *, smoothing: float | None = None) -> Iterator[np.ndarray]:
         """Consecutive frames of one size, as `image` takes and gives them, steadied in time.
@@ -82,7 +85,9 @@ class Colorizer:
         `smoothing` overrides that of the options. One frame comes out for each that goes in, without delay.
         """
         options = self.options if smoothing is None else replace(self.options, smoothing=smoothing)
-        options = replace(options, batch=1)
+        yield from self._frames(pictures, replace(options, batch=1))  # so that no frame waits for others
+
+    def _frames(self, pictures: Iterable[np.ndarray], options: ColorizeOptions) -> Iterator[np.ndarray]:
         size: SmallSize | None = None
 
         def predict(lightness: list[np.ndarray]) -> np.ndarray:

@@ -74,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     colour.add_argument(
         "--smoothing", type=float, default=defaults.smoothing, metavar="0..1",
-        help=f"how much colour is carried along motion, 0 is off ({defaults.smoothing:g})",
+        help=f"how much colour is averaged along motion, 0 is off ({defaults.smoothing:g})",
     )  # fmt: skip
     colour.add_argument(
         "--smoother", choices=SMOOTHERS, default=defaults.smoother,
@@ -86,11 +86,15 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     colour.add_argument(
         "--every", type=every, default=defaults.every, metavar="N|auto",
-        help="let the network see every N-th frame and carry colour in between (auto: as motion asks)",
+        help="let the network see every N-th frame, up to 32, and carry colour in between (auto: as motion asks)",
     )  # fmt: skip
     colour.add_argument("--backend", choices=BACKENDS, default=defaults.backend, help="engine for the network (auto)")
     colour.add_argument(
-        "--batch", type=int, default=defaults.batch, metavar="N", help=f"frames at once ({defaults.batch})"
+        "--batch",
+        type=int,
+        default=defaults.batch,
+        metavar="N",
+        help=f"frames at once where nothing is smoothed ({defaults.batch})",
     )
     colour.add_argument("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
 
@@ -104,7 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     film.add_argument("--shots", type=Path, metavar="FILE", help="cut list to go by: JSON, or PySceneDetect's CSV")
     film.add_argument(
         "--save-shots", type=Path, nargs="+", default=(), metavar="FILE",
-        help="write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet",
+        help="write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet; after INPUT",
     )  # fmt: skip
     film.add_argument("--compare", action="store_true", help="source on the left, result on the right")
 

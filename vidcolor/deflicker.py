@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 MEMORY = 0.95  # of the running mean of brightness
-MOST = 1.4  # times that a picture is brightened or darkened
+MOST = 1.25  # times that a picture is brightened or darkened: a fade is followed, not held back
+BLACK = 3.0  # L* below which a picture tells nothing of the usual brightness
 
 
 class Deflicker:
@@ -25,8 +26,10 @@ class Deflicker:
 
     def __call__(self, lightness: np.ndarray) -> np.ndarray:
         """L* ``(h, w)`` of the next frame of a shot, steadied; clipped to 0..100."""
-        mean = max(cv2.mean(lightness)[0], 1.0)
-        self.usual = mean if self.usual is None else MEMORY * self.usual + (1.0 - MEMORY) * mean
-        gain = min(max(self.usual / mean, 1.0 / MOST), MOST)
-        steady = lightness * np.float32(gain)
+        mean = cv2.mean(lightness)[0]
+        if mean < BLACK:
+            return lightness
+        usual = mean if self.usual is None else MEMORY * self.usual + (1.0 - MEMORY) * mean
+        self.usual = min(max(usual, mean / MOST), mean * MOST)
+        steady = lightness * np.float32(self.usual / mean)
         return np.minimum(steady, np.float32(100.0), out=steady)

@@ -34,7 +34,7 @@ class ColorizeOptions:
     model: Path | None = None  # an ONNX model file instead of the shipped one
     size: int = 224  # short side of the picture the network sees, in pixels
     strength: float = 1.0  # amount of colour: 0 leaves grey, 1 is the model's own, up to 2
-    smoothing: float = 0.93  # how much of the past a frame keeps along motion: 0 is off, 1 never changes
+    smoothing: float = 0.93  # how much colour is averaged along motion: 0 is off, 1 over the whole shot
     smoother: str = "auto"  # how; see SMOOTHERS; auto: lookahead for files, flow where no frame may wait
     every: int | None = None  # the network sees every so-many-th frame; None: as motion asks
     batch: int = 4  # frames the network sees at once, where it sees all of them and nothing is smoothed
@@ -58,12 +58,12 @@ class ColorizeOptions:
         check_range("smoothing", self.smoothing, 0.0, 1.0)
         check_choice("smoother", self.smoother, SMOOTHERS)
         if self.every is not None:
-            check_range("every", self.every, 1, 100)
+            check_range("every", self.every, 1, 32)
             if self.every > 1 and self.smoother in ("none", "ema"):
                 raise OptionError(f"smoother {self.smoother} needs every frame; leave every out, or take lookahead")
         check_range("batch", self.batch, 1, 256)
-        if self.shots and self.start:
-            raise OptionError(f"shots {self.shots} counts frames from the film's first one; leave start out")
+        if self.start and (self.shots or self.save_shots):
+            raise OptionError("shots are counted from the film's first frame; leave start out, or shots and save_shots")
         for path in self.save_shots:
             if path.suffix.lower() not in (SHOT_LIST, *SHEETS):
                 raise OptionError(f"{path}: cannot hold shots; end its name in {SHOT_LIST} or {', '.join(SHEETS)}")

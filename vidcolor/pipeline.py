@@ -127,8 +127,8 @@ def colorize_film(
     shots = ShotReport(options.save_shots)
     card = find_card(backend, summary.notes)
     with Reader(source, start=options.start, end=options.end, hwaccel=card.hwaccel if card else None) as reader:
-        for path in (target, *options.save_shots):
-            check_target(path, overwrite=options.overwrite, source=str(source))
+        check_target(target, overwrite=options.overwrite, source=str(source))
+        shots.check(str(source), given=options.shots, overwrite=options.overwrite)
         settings = video_settings(reader, options, codec)
         if card:
             settings = card.settings(reader, settings, options, codec)
@@ -154,8 +154,8 @@ def colorize_film(
             )
         if reader.retimed:
             summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
-        shots.write(str(source), reader.info.rate)
-    if given and given.starts[-1] >= summary.frames:
+        summary.warnings += shots.write(str(source), reader.info.rate)
+    if given and not reader.trims and given.starts[-1] >= summary.frames:
         summary.warnings.append(
             f"{options.shots}: has shots behind the film's {summary.frames} frames; is it this film's?"
         )
@@ -316,7 +316,8 @@ def color_frames(
         for colour in ready:
             frame, small = held.popleft()
             ab = colour.ab * np.float32(options.strength)
-            shots.add(colour.kind, small, ab)
+            time = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
+            shots.add(colour.kind, small, ab, time)
             out.put(Coloured(frame, small, ab, colour.anew))
             summary.frames += 1
         summary.shots = steady.shots_begun

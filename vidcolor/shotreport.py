@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from vidcolor.errors import OutputError
 from vidcolor.options import SHEETS, SHOT_LIST
 from vidcolor.preview import Small
 from vidcolor.shotlist import ShotList, replace_file, write_shots
 from vidcolor.shotsheet import shot_sheet
+from vidcolor.target import check_target
 
 WIDTH = 400  # pixels of a thumbnail
 QUALITY = 92  # of the JPEGs that thumbnails are kept as: a film has thousands
@@ -27,15 +31,33 @@ class ShotReport:
         self.paths = paths
         self.draws = any(path.suffix.lower() in SHEETS for path in paths)
         self.starts: list[tuple[int, str]] = []
+        self.times: list[Fraction | None] = []  # of the starts, in seconds
+        self.first: Fraction | None = None  # time of the first frame
         self.middles = Thumbnails()
         self.frames = 0
         self.candidates: dict[int, bytes] = {}  # by number within the shot
 
-    def add(self, kind: str, small: Small, ab: np.ndarray) -> None:
-        """The next frame; `kind` says how the shot begins with it, if one does."""
+    def check(self, source: str, *, given: Path | None, overwrite: bool) -> None:
+        """Refuse what must not or cannot be written, before any work is done.
+
+        Raises:
+            OutputError: a path is the film or the given list, exists without `overwrite`, or cannot be written.
+        """
+        for path in self.paths:
+            check_target(path, overwrite=overwrite, source=source)
+            if given is not None and given.exists() and path.exists() and path.samefile(given):
+                raise OutputError(f"{path}: is the given cut list; write to another one")
+            pages = sorted(path.parent.glob(f"{glob.escape(path.stem)}-[0-9]*{path.suffix}"))
+            if pages and not overwrite and path.suffix.lower() in SHEETS:
+                raise OutputError(f"{pages[0]}: exists already, and may be a page of the sheet; add -y to replace it")
+
+    def add(self, kind: str, small: Small, ab: np.ndarray, time: Fraction | None = None) -> None:
+        """The next frame, at `time` in seconds; `kind` says how the shot begins with it, if one does."""
+        self.first = time if self.frames == 0 else self.first
         if kind:
             self.end_shot()
             self.starts.append((self.frames, kind))
+            self.times.append(None if time is None or self.first is None else time - self.first)
         if self.draws and is_candidate(number := self.frames - self.starts[-1][0]):
             self.candidates[number] = encode(thumbnail(small, ab))
         self.frames += 1
@@ -46,19 +68,33 @@ class ShotReport:
             self.middles.append(self.candidates[min(self.candidates, key=lambda number: abs(number - middle))])
         self.candidates.clear()
 
-    def write(self, source: str, rate: Fraction | None) -> None:
-        """Write all files; the film is over.
-
-        Raises:
-            OutputError: one cannot be written.
-        """
+    def write(self, source: str, rate: Fraction | None) -> list[str]:
+        """Write all files; the film is over, and stays if this fails. Gives a line for each that cannot be written."""
         self.end_shot()
-        shots = ShotList.of_starts(self.starts, self.frames, source=Path(source).name, rate=rate)
+        shots, failed = self.shots(Path(source).name, rate), []
         for path in self.paths:
-            if path.suffix.lower() == SHOT_LIST:
-                write_shots(path, shots)
-            else:
-                write_sheet(path, shot_sheet(self.middles, shots))
+            try:
+                if path.suffix.lower() == SHOT_LIST:
+                    write_shots(path, shots)
+                else:
+                    write_sheet(path, shot_sheet(self.middles, shots))
+            except OutputError as error:
+                failed.append(str(error))
+        return failed
+
+    def shots(self, source: str, rate: Fraction | None) -> ShotList:
+        """The list, with a rate only where it is the one of all starts."""
+        starts = [start for start, _ in self.starts]
+        if rate and any(
+            t is not None and abs(t - s / rate) > 1 / rate for t, s in zip(self.times, starts, strict=True)
+        ):
+            rate = None
+        found = ShotList.of_starts(self.starts, self.frames, source=source, rate=rate)
+        timed = (
+            replace(shot, start_time=shot.start_time if time is None else round(float(time), 6))
+            for shot, time in zip(found.shots, self.times, strict=True)
+        )
+        return replace(found, shots=tuple(timed))
 
 
 class Thumbnails(Sequence):

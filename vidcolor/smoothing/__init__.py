@@ -39,8 +39,7 @@ SMOOTHERS: dict[str, Callable[[Predict, ColorizeOptions], Smoother]] = {
 
 def smoother_name(options: ColorizeOptions, *, live: bool = False) -> str:
     """The smoother that the options ask for: by default `lookahead`, or `flow` where no frame may wait."""
-    if options.smoother != "auto":
-        return options.smoother
-    if options.smoothing == 0.0 and options.every in (None, 1):
+    if options.smoother == "auto" and options.smoothing == 0.0 and options.every in (None, 1):
         return "none"
-    return "flow" if live else "lookahead"
+    name = "lookahead" if options.smoother == "auto" else options.smoother
+    return "flow" if live and name == "lookahead" else name

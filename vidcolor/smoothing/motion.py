@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 FLOW_SCALE = 0.75  # of the small picture that flow is sought on; DIS costs little more than half at that size
+LEAST = 16  # pixels that a side of it has at least, for DIS
 TOLERANCE = 8.0  # L* by which a carried pixel may differ before its colour is doubted
 
 
@@ -21,12 +22,13 @@ class Motion:
     @staticmethod
     def grey(lightness: np.ndarray) -> np.ndarray:
         """L* ``(h, w)`` as the smaller uint8 picture that flow is sought on."""
-        size = round(lightness.shape[1] * FLOW_SCALE), round(lightness.shape[0] * FLOW_SCALE)
+        size = tuple(max(LEAST, round(side * FLOW_SCALE)) for side in lightness.shape[::-1])
         return cv2.resize(cv2.convertScaleAbs(lightness, alpha=2.55), size, interpolation=cv2.INTER_LINEAR)
 
     def between(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
         """Where each cell of the `new` frame's grid was in the `old`: a map for `move`, float32 ``(h', w', 2)``."""
         flow = self.flow.calc(new, old, None)  # type: ignore[call-overload]
+        cv2.patchNaNs(flow, 0.0)  # which it gives for very thin pictures
         scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
         return grid(width, height) + cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale
 

@@ -43,7 +43,7 @@ OPTIONS = {
     "libx265": CodecOptions("crf", 20, "preset", (("x265-params", "log-level=error"),)),
     "libsvtav1": CodecOptions("crf", 28, "preset"),
     "libvpx-vp9": CodecOptions("crf", 28, "cpu-used", (("row-mt", "1"), ("deadline", "good"))),
-    "ffv1": CodecOptions(fixed=(("level", "3"), ("slices", "4"), ("slicecrc", "1"))),
+    "ffv1": CodecOptions(fixed=(("level", "3"), ("slicecrc", "1"))),
     "prores_ks": CodecOptions(preset="profile"),
     "h264_nvenc": CodecOptions("cq", 20, fixed=(("rc", "vbr"), ("b", "0"), ("preset", "p5"))),
 }
