@@ -1,5 +1,8 @@
 """One conformance suite for every backend that is installed, against PyTorch in fp32."""
 
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -172,3 +175,28 @@ def test_a_batch_that_does_not_fit_is_halved():
     assert seen == [7, 3, 1, 2, 4, 2, 2]
     with pytest.raises(BackendError, match="one picture of 1 x 1"):
         in_halves(lambda batch: run(np.zeros((3, 1, 1, 1))), batch)
+
+
+def test_a_signal_after_overlapping_engines_are_closed_does_no_harm():
+    """Each OpenVINO core gives the main thread a signal stack, and the one closed last gives back one that is gone."""
+    script = """
+import gc, os, signal
+import numpy as np
+from vidcolor.backends import make_backend
+from vidcolor.weights import open_model
+signal.signal(signal.SIGINT, signal.default_int_handler)
+first, second = (make_backend("openvino", open_model())[0] for _ in range(2))
+for backend in (first, second):
+    backend.predict(np.zeros((1, 1, 32, 32), np.float32))
+for name in ("first", "second"):
+    globals().pop(name).close()
+    backend = None
+    gc.collect()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import openvino as ov
 
 from vidcolor.weights import ModelFile
+
+
+@lru_cache(maxsize=1)
+def core() -> ov.Core:
+    """OpenVINO, once a process: of several that overlap, the last to go leaves the thread a signal stack that is freed,
+    and the next Ctrl-C kills the process (openvino 2026.4).
+    """
+    return ov.Core()
 
 
 class OpenVINOBackend:
@@ -15,7 +25,7 @@ class OpenVINOBackend:
     device = "cpu"
 
     def __init__(self, model: ModelFile, *, precision: str | None = None, threads: int | None = None) -> None:
-        self.core = ov.Core()
+        self.core = core()
         self.stride = model.stride
         if precision is None:
             capable = self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
