@@ -37,6 +37,7 @@ LAYERS = [
     {"vidcolor.video", "vidcolor.backends"},
     {"vidcolor.pipeline", "vidcolor.image", "vidcolor.card"},
     {"vidcolor.api", "vidcolor.info", "vidcolor.engines"},
+    {"vidcolor.live"},
     {"vidcolor.cli"},
     {"vidcolor.__main__"},
     {"training"},

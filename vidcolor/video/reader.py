@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vidcolor.color import MATRICES, UNSPECIFIED, Encoding, guess_matrix
+from vidcolor.color import BT470BG, MATRICES, UNSPECIFIED, Encoding, guess_matrix
 from vidcolor.errors import InputError
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.formats import layout, native_format, to_native
@@ -350,14 +350,19 @@ def describe(container: InputContainer, stream: VideoStream, path: str) -> Video
 
 def read_encoding(ctx: av.VideoCodecContext, native: str) -> Encoding:
     """Matrix, range and depth of the frames that Reader gives."""
-    source = layout(ctx.pix_fmt or native)
-    matrix = ctx.colorspace if ctx.colorspace in MATRICES else guess_matrix(ctx.width, ctx.height)
-    full = ctx.color_range == FULL_RANGE or (ctx.pix_fmt or "").startswith("yuvj")
-    if ctx.color_range == 0 and source.chroma is None and ctx.name in STILL_CODECS:
-        full = True
-    if source.rgb:  # converted by swscale to BT.601, limited range
-        matrix, full = 5, False
-    return Encoding(matrix, full, layout(native).depth)
+    name = ctx.pix_fmt or native
+    full = ctx.color_range == 0 and layout(name).chroma is None and ctx.name in STILL_CODECS
+    color_range = FULL_RANGE if full else ctx.color_range
+    return encoding_of(name, native, ctx.width, ctx.height, ctx.colorspace, color_range)
+
+
+def encoding_of(source: str, native: str, width: int, height: int, matrix: int, color_range: int) -> Encoding:
+    """How the samples of a picture are to be read that came in pixel format `source` and was brought to `native`."""
+    if layout(source).rgb:  # converted by swscale to BT.601, limited range
+        return Encoding(BT470BG, False, layout(native).depth)
+    if matrix not in MATRICES:
+        matrix = guess_matrix(width, height)
+    return Encoding(matrix, color_range == FULL_RANGE or source.startswith("yuvj"), layout(native).depth)
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

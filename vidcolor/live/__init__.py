@@ -1,0 +1,1 @@
+"""Live pictures: cameras, streams, the window and the browser page."""

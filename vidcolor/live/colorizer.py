@@ -1,0 +1,92 @@
+"""The live way of a frame: in, coloured, out, with nothing held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+from vidcolor.backends import Backend
+from vidcolor.options import ColorizeOptions
+from vidcolor.pipeline import Coloured, HostFrames
+from vidcolor.preview import SmallSize, crop_grid, network_input
+from vidcolor.steady import Clock, Steady
+from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.formats import choose_format, layout, to_native
+from vidcolor.video.reader import encoding_of
+
+CLOCK_RATE = 90_000  # ticks a second of frames that bring no time base along
+FORMATS = ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le",
+           "yuv444p12le"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a frame must have in common with the one before to be coloured with the same state."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    matrix: int
+    color_range: int
+
+
+class LiveColorizer:
+    """Colours the consecutive frames of one live picture; one thread at a time.
+
+    Frames may be left out. A new size or pixel format begins anew, as a new film does. The backend is shared: it is
+    not closed here.
+
+    Attributes:
+        strength: amount of colour, 0 to 2; may be set between frames.
+        clock: seconds that each stage has worked.
+        resets: how often the size or format has changed.
+    """
+
+    def __init__(self, backend: Backend, options: ColorizeOptions | None = None) -> None:
+        self.backend, self.options = backend, options or ColorizeOptions()
+        self.strength = self.options.strength
+        self.clock = Clock()
+        self.resets = -1
+        self.look: Look | None = None
+
+    def color(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame with its luma and time stamps untouched and new chroma, in the CPU's memory.
+
+        What has no luma plane (RGB, MJPEG's full-range formats) is brought to a planar format first; a grey frame
+        becomes 4:2:0. The given frame may be written to.
+        """
+        threads = cv2.getNumThreads()
+        if threads != 1:
+            cv2.setNumThreads(1)  # the codecs and the network share the cores already
+        native = to_native(frame)
+        look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range)
+        if look != self.look:
+            self.begin(frame, native, look)
+        small = self.clock.time("resize", self.pictures.make_small, native)
+        (colour,) = self.steady.push(small)
+        item = Coloured(native, small, colour.ab * np.float32(self.strength), colour.anew)
+        (done,) = self.clock.time("merge", list, self.pictures.merge(item))
+        return done
+
+    def begin(self, frame: av.VideoFrame, native: av.VideoFrame, look: Look) -> None:
+        """A new picture: nothing is kept of the one before."""
+        width, height, name = look.width, look.height, look.pix_fmt
+        encoding = encoding_of(frame.format.name, name, width, height, look.matrix, look.color_range)
+        pix_fmt = choose_format(FORMATS, name, None, "live")
+        settings = VideoSettings(
+            "", (), width, height, pix_fmt, replace(encoding, depth=layout(pix_fmt).depth),
+            frame.time_base or Fraction(1, CLOCK_RATE), None, None, None, encoding.matrix, encoding.matrix,
+        )  # fmt: skip
+        size = SmallSize.fit(width, height, self.options.size)
+        stride = self.backend.stride
+
+        def predict(lightness: list[np.ndarray]) -> np.ndarray:
+            return crop_grid(self.backend.predict(network_input(lightness, size)), size, stride)
+
+        self.pictures = HostFrames(encoding, size, settings, self.options.compare)
+        self.steady = Steady(predict, self.options, live=True, clock=self.clock)
+        self.look, self.resets = look, self.resets + 1
