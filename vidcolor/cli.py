@@ -25,6 +25,7 @@ EPILOG = """examples:
   vidcolor photos/ -o coloured/              a folder of stills and films
   vidcolor film.mp4 -o side.mp4 --compare    source and result side by side
   vidcolor info                              versions, backends and the model
+  vidcolor webcam                            a camera or a stream, live in a window
   vidcolor engines [build|clear]             what NVIDIA cards run, kept for the next start
 
 exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     signal.signal(signal.SIGTERM, interrupt)
     terminal = Terminal(quiet=parsed.quiet, as_json=parsed.json)
+    if parsed.preview:
+        return preview(parsed, options, terminal)
     return run(jobs, options, terminal)
 
 
@@ -110,12 +113,26 @@ def make_parser() -> argparse.ArgumentParser:
         "--save-shots", type=Path, nargs="+", default=(), metavar="FILE",
         help="write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet; after INPUT",
     )  # fmt: skip
+    film.add_argument(
+        "--preview", action="store_true", help="play it in colour in a window; see vidcolor webcam --help"
+    )
     film.add_argument("--compare", action="store_true", help="source on the left, result on the right")
 
     shown = parser.add_argument_group("messages")
     shown.add_argument("-q", "--quiet", action="store_true", help="only errors")
     shown.add_argument("--json", action="store_true", help="a JSON summary on standard output, nothing else")
     return parser
+
+
+def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Terminal) -> int:
+    """`--preview`: play one source in a window instead of writing it."""
+    from vidcolor.live.command import run
+    from vidcolor.live.watch import WatchOptions
+
+    if len(parsed.sources) > 1 or parsed.output is not None:
+        terminal.error("preview plays one source and writes nothing; leave -o and the other sources out, r records")
+        return 2
+    return run(parsed.sources[0], options, WatchOptions(), terminal)
 
 
 def seconds(text: str) -> float:
@@ -245,7 +262,14 @@ def engines(argv: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"info": info, "engines": engines}
+def webcam(argv: Sequence[str]) -> int:
+    """`vidcolor webcam`: a live picture in a window."""
+    from vidcolor.live.command import webcam
+
+    return webcam(argv)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"info": info, "engines": engines, "webcam": webcam}
 
 
 def entry() -> None:

@@ -103,6 +103,10 @@ class Terminal:
         if not self.quiet:
             self.console.print(escape(text))
 
+    def out(self, text: str) -> None:
+        """What was asked for, on standard output."""
+        print(text)
+
     def error(self, text: str) -> None:
         self.end()
         self.console.print(escape(f"vidcolor: {text}"))

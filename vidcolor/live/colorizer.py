@@ -14,9 +14,9 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import Coloured, HostFrames
 from vidcolor.preview import SmallSize, crop_grid, network_input
 from vidcolor.steady import Clock, Steady
-from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
-from vidcolor.video.reader import encoding_of
+from vidcolor.video.reader import FULL_RANGE, encoding_of
 
 CLOCK_RATE = 90_000  # ticks a second of frames that bring no time base along
 FORMATS = ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le",
@@ -54,7 +54,7 @@ class LiveColorizer:
         self.look: Look | None = None
 
     def color(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame with its luma and time stamps untouched and new chroma, in the CPU's memory.
+        """The frame with its luma and time stamps untouched and new chroma, tagged with matrix and range.
 
         What has no luma plane (RGB, MJPEG's full-range formats) is brought to a planar format first; a grey frame
         becomes 4:2:0. The given frame may be written to.
@@ -70,6 +70,9 @@ class LiveColorizer:
         (colour,) = self.steady.push(small)
         item = Coloured(native, small, colour.ab * np.float32(self.strength), colour.anew)
         (done,) = self.clock.time("merge", list, self.pictures.merge(item))
+        encoding = self.pictures.settings.encoding
+        done.colorspace = encoding.matrix
+        done.color_range = FULL_RANGE if encoding.full_range else LIMITED_RANGE
         return done
 
     def begin(self, frame: av.VideoFrame, native: av.VideoFrame, look: Look) -> None:

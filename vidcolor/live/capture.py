@@ -1,0 +1,165 @@
+"""Frames from a camera, a stream or a file, as they come; what is lost is opened again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+
+from vidcolor.backoff import Backoff
+from vidcolor.errors import InputError
+from vidcolor.live.devices import CameraWish, is_camera, open_camera
+from vidcolor.live.newest import Newest
+from vidcolor.video.reader import main_video, open_input, reason
+
+LATE = 0.5  # seconds behind its time stamps at which a file's pace begins anew
+DAMAGED = 100  # packets in a row that cannot be decoded before the source is opened again
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A decoded frame."""
+
+    frame: av.VideoFrame
+    taken: float  # time.monotonic() at which its packet had arrived
+    number: int  # counted from 0, over all connections
+
+
+class Capture(threading.Thread):
+    """Reads `source` (a camera, an address or a file) and puts each frame into `out`, until `stop` or the film's end.
+
+    Files go at the pace of their time stamps. A camera or stream that ends or fails is opened again, later each time.
+
+    Attributes:
+        is_file: has an end and can be paused.
+        status: why no frames come, for people to read; empty while they do.
+        reconnected: how often the source came back.
+        damaged: packets so far that could not be decoded.
+
+    Raises:
+        InputError: the source cannot be opened at first, or has no picture.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        out: Newest[Captured],
+        *,
+        wish: CameraWish | None = None,
+        loop: bool = False,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        super().__init__(name="capture")
+        self.source, self.out, self.wish, self.loop, self.note = source, out, wish or CameraWish(), loop, note
+        self.is_file = not is_camera(source) and "://" not in source
+        self.stop, self.paused = threading.Event(), threading.Event()
+        self.status, self.reconnected, self.damaged, self.number = "", 0, 0, 0
+        self.container: InputContainer | None = self.open()
+        try:
+            stream = main_video(self.container, source)
+        except BaseException:
+            self.container.close()
+            raise
+        self.size = stream.codec_context.width, stream.codec_context.height
+        self.rate = stream.average_rate or stream.guessed_rate
+
+    def open(self) -> InputContainer:
+        return open_camera(self.source, self.wish) if is_camera(self.source) else open_input(self.source)
+
+    def run(self) -> None:
+        try:
+            while not self.stop.is_set():
+                why = self.read_on()
+                if self.stop.is_set() or (self.is_file and not self.loop):
+                    break
+                self.reopen(why)
+        finally:
+            self.close()
+            self.out.close()
+
+    def close(self) -> None:
+        if self.container is not None:
+            self.container.close()
+            self.container = None
+
+    def reopen(self, why: str) -> None:
+        """Try until the source is back, or the user has had enough."""
+        self.close()
+        if not self.is_file:
+            self.status = f"{self.source}: {why}; trying again"
+            self.note(self.status)
+        backoff = Backoff()
+        while not self.stop.is_set():
+            if not self.is_file and not backoff.wait(self.stop):
+                return
+            try:
+                self.container = self.open()
+            except InputError:
+                if self.is_file:
+                    return
+                continue
+            self.reconnected += not self.is_file
+            return
+
+    def read_on(self) -> str:
+        """Frames until the source ends; why it did."""
+        assert self.container is not None
+        failures = 0
+        try:
+            stream = main_video(self.container, self.source)
+            if not self.is_file:
+                stream.thread_type = "SLICE"  # frame threads would hold back a frame each
+            pace = Pace(self.stop, self.paused) if self.is_file else None
+            for packet in self.container.demux(stream):
+                taken = time.monotonic()
+                if self.stop.is_set():
+                    return "stopped"
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    self.damaged, failures = self.damaged + 1, failures + 1
+                    if failures > DAMAGED:
+                        return "nothing can be decoded any more"
+                    continue
+                failures = 0
+                for frame in frames:
+                    if pace is not None:
+                        taken = pace.wait(frame)
+                    self.give(frame, taken)
+            return "the stream has ended"
+        except (av.FFmpegError, InputError, OSError) as error:
+            return f"lost, {reason(error)}"
+
+    def give(self, frame: av.VideoFrame, taken: float) -> None:
+        if self.status:
+            self.status = ""
+            self.note(f"{self.source}: is back")
+        self.out.put(Captured(frame, taken, self.number))
+        self.number += 1
+
+
+class Pace:
+    """Holds the frames of a file back until their time has come; stands still while `paused`."""
+
+    def __init__(self, stop: threading.Event, paused: threading.Event) -> None:
+        self.stop, self.paused = stop, paused
+        self.origin: float | None = None  # time.monotonic() of time stamp 0
+
+    def wait(self, frame: av.VideoFrame) -> float:
+        """Wait for the frame's time; gives that time."""
+        while self.paused.is_set() and not self.stop.wait(0.02):
+            self.origin = None
+        now = time.monotonic()
+        if frame.pts is None or frame.time_base is None:
+            return now
+        stamp = float(frame.pts * frame.time_base)
+        if self.origin is None or now - (self.origin + stamp) > LATE:
+            self.origin = now - stamp
+        due = self.origin + stamp
+        if due > now:
+            self.stop.wait(due - now)
+        return max(due, now)
