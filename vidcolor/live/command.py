@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def run(source: str, options: ColorizeOptions, watch: WatchOptions, terminal: Te
     """Watch one source; a fault is one line and status 1."""
     from vidcolor.api import Colorizer
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a recording is finished then, too
     try:
         if not watch.folder.is_dir():
             raise OptionError(f"{watch.folder}: is no folder; make it first")

@@ -41,9 +41,9 @@ class VirtualCamera:
                 width, height, RATE, fmt=self.library.PixelFormat.I420, device=self.device or None
             )
         except (RuntimeError, ValueError) as error:
-            text = str(error).splitlines()[0].rstrip(".")
+            which = f"{self.device} is none" if self.device else "there is none"
             raise OutputError(
-                f"virtual camera: {text}; load v4l2loopback (Linux) or start OBS's virtual camera once (macOS, Windows)"
+                f"virtual camera: {which}; load v4l2loopback, or on macOS and Windows start OBS's virtual camera once"
             ) from error
 
     def close(self) -> None:
