@@ -26,6 +26,7 @@ EPILOG = """examples:
   vidcolor film.mp4 -o side.mp4 --compare    source and result side by side
   vidcolor info                              versions, backends and the model
   vidcolor webcam                            a camera or a stream, live in a window
+  vidcolor serve                             a page for the browser: live, films, photos
   vidcolor engines [build|clear]             what NVIDIA cards run, kept for the next start
 
 exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""
@@ -269,7 +270,19 @@ def webcam(argv: Sequence[str]) -> int:
     return webcam(argv)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"info": info, "engines": engines, "webcam": webcam}
+def serve(argv: Sequence[str]) -> int:
+    """`vidcolor serve`: a page for the browser."""
+    from vidcolor.live.serve.command import serve
+
+    return serve(argv)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "info": info,
+    "engines": engines,
+    "webcam": webcam,
+    "serve": serve,
+}
 
 
 def entry() -> None:

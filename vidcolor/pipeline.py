@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vidcolor.card import Card, CardFrames
 
 SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
+Watch = Callable[[av.VideoFrame], None]
 QUEUE_BYTES = 64e6  # of frames between two threads; with the batch it bounds the memory of any film
 
 
@@ -111,8 +112,11 @@ def colorize_film(
     *,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
+    watch: Watch | None = None,
 ) -> Summary:
     """Colour one film; `target` appears when it is complete, and not at all otherwise.
+
+    `watch` is shown every coloured frame before it is encoded, in the writer's thread, and must not change or keep it.
 
     Raises:
         InputError: the source cannot be read.
@@ -136,7 +140,9 @@ def colorize_film(
         frames = card.frames(host, reader.info.frames) if card else host
         muxer = Muxer(target, reader, settings, codec=codec)
         try:
-            run_threads(reader, backend, muxer, frames, settings, options, given, shots, summary, progress, cancel)
+            run_threads(
+                reader, backend, muxer, frames, settings, options, given, shots, summary, progress, cancel, watch
+            )
             muxer.finish()
         except BaseException:
             muxer.abandon()
@@ -187,6 +193,7 @@ def run_threads(
     summary: Summary,
     progress: Progress | None,
     cancel: threading.Event | None,
+    watch: Watch | None,
 ) -> None:
     """Reader and writer in threads of their own, network and smoothing in this one; the first error is raised."""
     stop, errors = threading.Event(), []
@@ -211,7 +218,7 @@ def run_threads(
 
     small_size = small_size_of(reader, options)
     read = (read_frames, reader, pictures, decoded, clocks[0])
-    write = (write_frames, coloured, muxer, settings, pictures, clocks[2])
+    write = (write_frames, coloured, muxer, settings, pictures, clocks[2], watch)
     workers = [Worker(guarded, args) for args in (read, write)]
     cv_threads = cv2.getNumThreads()
     try:
@@ -335,13 +342,20 @@ def color_frames(
 
 
 def write_frames(
-    items: Link, muxer: Muxer, settings: VideoSettings, pictures: HostFrames | CardFrames, clock: Clock
+    items: Link,
+    muxer: Muxer,
+    settings: VideoSettings,
+    pictures: HostFrames | CardFrames,
+    clock: Clock,
+    watch: Watch | None,
 ) -> None:
     """Writer thread: merge the colour under the luma, encode, mux."""
     encoder = Encoder(settings, muxer.video.codec_context)
 
     def write(frames: Iterator[av.VideoFrame]) -> None:
         for frame in clock.time("merge", list, frames):
+            if watch is not None:
+                watch(frame)
             packets = clock.time("encode", list, encoder.encode(frame))
             clock.time("mux", muxer.mux_video, packets)
 

@@ -1,0 +1,1 @@
+"""`vidcolor serve`: the browser page and the server behind it."""

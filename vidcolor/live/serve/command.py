@@ -1,0 +1,156 @@
+"""The command line of `vidcolor serve`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import importlib.util
+import secrets
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidcolor.errors import BackendError, InputError, OptionError, VidcolorError
+from vidcolor.live.serve.limits import Limits
+from vidcolor.options import BACKENDS, ColorizeOptions
+from vidcolor.terminal import Terminal
+
+PORT = 8321
+SHORTEST_TOKEN = 8  # characters
+
+
+def make_parser() -> argparse.ArgumentParser:
+    options, limits = ColorizeOptions(), Limits()
+    parser = argparse.ArgumentParser(
+        prog="vidcolor serve",
+        description="A page for the browser: live camera, films and photos in colour. Only this machine reaches it.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --token (127.0.0.1)")
+    add("--port", type=int, default=PORT, help=f"0 takes any that is free ({PORT})")
+    add("--token", metavar="TEXT", help="what a visitor must bring in the address; auto makes one")
+    add("--allow-host", action="append", default=[], metavar="NAME", help="a name that the server may be called by")
+    add("--max-size", type=float, default=limits.max_bytes / 1e6, metavar="MB", help="of an upload (%(default)g)")
+    add("--max-minutes", type=float, default=limits.max_seconds / 60, metavar="N", help="of a film (%(default)g)")
+    add("--max-jobs", type=int, default=limits.max_jobs, metavar="N", help="kept at once (%(default)s)")
+    add("--max-peers", type=int, default=limits.max_peers, metavar="N", help="live pictures at once (%(default)s)")
+    add("--keep", type=float, default=limits.keep_seconds / 60, metavar="MINUTES", help="files are kept (%(default)g)")
+    add("--strength", type=float, default=options.strength, metavar="0..2", help="amount of colour at first (1)")
+    add("--size", type=int, default=options.size, metavar="PIXELS", help="short side of what the network sees (224)")
+    add("--backend", choices=BACKENDS, default=options.backend, help="engine for the network (auto)")
+    add("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
+    add("-q", "--quiet", action="store_true", help="only errors, and the address")
+    return parser
+
+
+def serve(argv: Sequence[str]) -> int:
+    """`vidcolor serve`: run until Ctrl-C and give the exit status."""
+    args = make_parser().parse_args(list(argv))
+    terminal = Terminal(quiet=args.quiet, as_json=False)
+    try:
+        need_packages()
+        token = check_token(args.host, args.token)
+        limits = make_limits(args)
+        options = ColorizeOptions(strength=args.strength, size=args.size, backend=args.backend, model=args.model)
+        with listen(args.host, args.port) as door:
+            run(args, options, limits, token, door, terminal)
+    except VidcolorError as error:
+        terminal.error(str(error))
+        return 2 if isinstance(error, OptionError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(
+    args: argparse.Namespace, options: ColorizeOptions, limits: Limits, token: str | None, door: socket.socket,
+    terminal: Terminal,
+) -> None:  # fmt: skip
+    """Serve at `door` until a signal comes."""
+    from vidcolor.api import Colorizer
+    from vidcolor.live.serve.app import Server
+    from vidcolor.live.serve.guard import Guard
+
+    with Colorizer(options) as colorizer:
+        terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
+        host, port = door.getsockname()[:2]
+        hosts = (*args.allow_host, *(() if args.host in ("0.0.0.0", "::") else (args.host,)))
+        guard = Guard(hosts, token, limits.max_requests)
+        server = Server(colorizer.backend, options, limits, guard)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+        asyncio.run(serve_until_signal(server, door, lambda: terminal.out(address)))
+
+
+async def serve_until_signal(server, door: socket.socket, ready) -> None:
+    from aiohttp import web
+
+    runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, door).start()
+        ready()
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, over.set)
+            except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
+                pass
+        await over.wait()
+    finally:
+        server.stopping.set()
+        await runner.cleanup()
+
+
+def need_packages() -> None:
+    missing = [name for name in ("aiohttp", "aiortc") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BackendError(f"the page needs {' and '.join(missing)}: pip install 'vidcolor[live]'")
+
+
+def check_token(host: str, token: str | None) -> str | None:
+    """The token to ask for.
+
+    Raises:
+        OptionError: the address is open to others and there is no token, or it is too short.
+    """
+    from vidcolor.live.serve.guard import is_loopback
+
+    if token == "auto":
+        return secrets.token_urlsafe(18)
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise OptionError(f"token has {len(token)} characters, which can be guessed; give {SHORTEST_TOKEN} or auto")
+    if token is None and not is_loopback(host):
+        raise OptionError(f"{host} lets other machines in; add --token auto, or leave --host out")
+    return token
+
+
+def make_limits(args: argparse.Namespace) -> Limits:
+    for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "keep"):
+        if not getattr(args, name) > 0:
+            raise OptionError(f"{name.replace('_', '-')} {getattr(args, name):g} is out of range; give more than 0")
+    return Limits(
+        max_bytes=int(args.max_size * 1e6), max_seconds=args.max_minutes * 60, max_jobs=args.max_jobs,
+        max_peers=args.max_peers, keep_seconds=args.keep * 60,
+    )  # fmt: skip
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        InputError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
+            raise InputError(f"port {port} is in use; stop the other server, or choose another --port") from error
+        if number == errno.EACCES:
+            raise InputError(f"port {port} is not for everyone; choose one above 1023") from error
+        raise InputError(f"{host}:{port} cannot be listened on; check --host and --port") from error

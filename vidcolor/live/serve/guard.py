@@ -1,0 +1,139 @@
+"""Who may ask what: hosts, origins, tokens, visitors, and how many at once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+COOKIE = "vidcolor"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SAFE = ("GET", "HEAD", "OPTIONS")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=()",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def fault(status: int, text: str, **headers: str) -> web.Response:
+    """An error as the page shows it: one line."""
+    return web.json_response({"error": text}, status=status, headers=headers)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Guard:
+    """The first to see a request, a middleware of aiohttp.
+
+    A visitor is a random name, signed so that none can be made up; who has the cookie is let in. With a token the
+    cookie is given only to who brings it.
+
+    Args:
+        hosts: names that the server may be called by, beside those of this machine; a page of another name that a
+            resolver points here (DNS rebinding) is refused.
+        token: what a visitor must bring; None: nothing.
+        max_requests: that are answered at the same time.
+    """
+
+    def __init__(self, hosts: tuple[str, ...], token: str | None, max_requests: int) -> None:
+        self.hosts = {h.lower() for h in (*LOOPBACK, *hosts)}
+        self.token, self.max_requests = token, max_requests
+        self.key = secrets.token_bytes(32)
+        self.busy = 0
+
+    @property
+    def middleware(self):
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            refused = self.refusal(request)
+            if refused is not None:
+                return dressed(refused)
+            if self.busy >= self.max_requests:
+                return dressed(fault(503, "the server is busy; try again in a moment", **{"Retry-After": "2"}))
+            counted = not request.path.endswith("/events")  # streams of events last, and have a bound of their own
+            self.busy += counted
+            try:
+                return dressed(await handler(request))
+            except web.HTTPException as error:
+                if error.status in (301, 302, 303):
+                    raise
+                return dressed(fault(error.status, error.reason or "refused"))
+            finally:
+                self.busy -= counted
+
+        return check
+
+    def refusal(self, request: web.Request) -> web.Response | None:
+        """Why a request is not let in."""
+        if self.host_of(request.host) not in self.hosts:
+            return fault(403, f"not known by the name {self.host_of(request.host)[:80]}; start it with --allow-host")
+        if request.method not in SAFE:
+            origin = request.headers.get("Origin")
+            if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+                return fault(403, "the request comes from another site")
+            if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+                return fault(403, "the request comes from another site")
+        if request.path == "/" and self.brings_token(request):
+            return None
+        visitor = self.visitor(request)
+        if visitor is None and not (self.token is not None and self.brings_token(request)):
+            how = "add ?token=... to the address, as the server printed it" if self.token else "open the page first"
+            return fault(401, f"not let in; {how}")
+        request["visitor"] = visitor or "token"
+        return None
+
+    @staticmethod
+    def host_of(authority: str) -> str:
+        """The name in a Host header, without the port."""
+        try:
+            return (urlsplit(f"//{authority}").hostname or "").lower()
+        except ValueError:
+            return ""
+
+    def brings_token(self, request: web.Request) -> bool:
+        """Whether the request has the token, compared in constant time; always where there is none."""
+        if self.token is None:
+            return True
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        given = request.query.get("token") or bearer
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    def sign(self, name: str) -> str:
+        return hmac.new(self.key, name.encode(), hashlib.sha256).hexdigest()
+
+    def visitor(self, request: web.Request) -> str | None:
+        """The visitor's name, where the cookie is one of ours."""
+        name, _, signature = request.cookies.get(COOKIE, "").partition(".")
+        return name if name and hmac.compare_digest(signature.encode(), self.sign(name).encode()) else None
+
+    def welcome(self, response: web.StreamResponse) -> None:
+        """Give a new visitor a name."""
+        name = secrets.token_urlsafe(18)
+        response.set_cookie(COOKIE, f"{name}.{self.sign(name)}", httponly=True, samesite="Strict", path="/")
+
+
+def dressed(response: web.StreamResponse) -> web.StreamResponse:
+    """With the headers that keep a browser from doing more than the page needs."""
+    if not response.prepared:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

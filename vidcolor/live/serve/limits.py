@@ -1,0 +1,28 @@
+"""What the server takes from its visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+JSON_BYTES = 64 * 1024  # of a request that is no upload; an SDP offer has a few KB
+CHUNK_SECONDS = 30.0  # that an upload may be silent
+PROBE_SECONDS = 30.0  # that looking into an upload may take
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a server; what exceeds them is refused with one line."""
+
+    max_bytes: int = 2_000_000_000  # of an upload
+    max_seconds: float = 3600.0  # of a film
+    max_pixels: int = 4096 * 2304  # of a film's frame
+    max_still_pixels: int = 100_000_000
+    max_jobs: int = 50  # films and stills of all visitors, waiting, at work and kept
+    max_visitor_jobs: int = 20
+    max_uploads: int = 4  # at the same time
+    max_peers: int = 2  # live pictures at the same time
+    max_visitor_peers: int = 1
+    max_requests: int = 64  # at the same time, streams of events not counted
+    max_streams: int = 64  # of events
+    keep_seconds: float = 3600.0  # that a finished job is kept
+    connect_seconds: float = 20.0  # that a live picture has to begin

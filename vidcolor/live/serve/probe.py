@@ -1,0 +1,101 @@
+"""Looks into an upload, in a process of its own: `python -m vidcolor.live.serve.probe film|still FILE`.
+
+Prints one JSON object: what the file is, or `{"error": ...}`. A file that crashes or hangs a decoder ends this process,
+not the server.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+# FFmpeg's readers that open nothing but the file itself: no playlists, no scripts, no addresses.
+FORMATS = {
+    "mov": ".mp4", "matroska": ".mkv", "avi": ".avi", "mpegts": ".ts", "mpeg": ".mpg", "asf": ".wmv", "flv": ".flv",
+    "ogg": ".ogv", "gif": ".gif", "apng": ".apng", "mxf": ".mxf", "dv": ".dv", "mpegvideo": ".mpg",
+}  # fmt: skip
+STILLS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "PPM": ".ppm",
+    "JPEG2000": ".jp2",
+}
+PLAYABLE = ("h264", "vp8", "vp9", "av1")  # codecs that browsers play
+SHOWN = (".jpg", ".png", ".webp", ".bmp")  # stills that browsers show
+SECONDS, BYTES = 20, 4_000_000_000  # of processor time and memory
+
+
+def main(argv: list[str]) -> None:
+    kind, path = argv
+    bound()
+    try:
+        facts = (probe_film if kind == "film" else probe_still)(Path(path))
+    except Exception as error:
+        facts = {"error": str(error).splitlines()[0] if str(error) else type(error).__name__}
+    sys.stdout.write(json.dumps(facts))
+
+
+def bound() -> None:
+    """Bound this process's time and memory, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def probe_film(path: Path) -> dict[str, Any]:
+    """Size, length and ending of a film of which a frame can be decoded."""
+    import av
+
+    from vidcolor.video.reader import main_video
+
+    with av.open(str(path), options={"format_whitelist": ",".join(readers()), "protocol_whitelist": "file"}) as film:
+        suffix = next((s for name, s in FORMATS.items() if name in film.format.name.split(",")), None)
+        if suffix is None:
+            raise ValueError("is no film of a kind that is taken here")
+        stream = main_video(film, "it")
+        rate = stream.average_rate or stream.guessed_rate
+        if film.duration:
+            seconds = film.duration / av.time_base
+        else:
+            seconds = float(stream.frames / rate) if stream.frames and rate else 0.0
+        stream.thread_count = 1
+        next(film.decode(stream))
+        ctx = stream.codec_context
+        doctype = "webm" if suffix == ".mkv" and ctx.name in ("vp8", "vp9", "av1", "libdav1d") else ""
+        plays = ctx.name.removeprefix("lib") in (*PLAYABLE, "dav1d") and (suffix == ".mp4" or doctype == "webm")
+        plays = plays and ctx.pix_fmt in ("yuv420p", "yuvj420p")
+        return {
+            "suffix": suffix, "width": ctx.width, "height": ctx.height, "seconds": seconds,
+            "type": ("video/webm" if doctype else "video/mp4") if plays else None,
+        }  # fmt: skip
+
+
+def readers() -> list[str]:
+    """FFmpeg's full names of FORMATS."""
+    import av
+
+    return [name for name in sorted(av.formats_available) if set(name.split(",")) & set(FORMATS)]
+
+
+def probe_still(path: Path) -> dict[str, Any]:
+    """Size and ending of a still."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None  # the server has a bound of its own, and a better message
+    with Image.open(path, formats=list(STILLS)) as still:
+        suffix = STILLS[still.format or ""]
+        mime = Image.MIME.get(still.format or "") if suffix in SHOWN else None
+        return {"suffix": suffix, "width": still.width, "height": still.height, "seconds": 0.0, "type": mime}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,111 @@
+"""Uploads: read with a bound, under a name of ours, and looked into by another process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import shutil
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, Limits
+
+NAME_LENGTH = 80  # characters
+CHUNK = 1 << 18  # bytes read at a time
+
+
+class Refused(Exception):
+    """An upload that is not taken: the HTTP status, and why in one line."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def clean_name(text: str) -> str:
+    """A client's file name, fit to be shown: its last part, without control characters, not too long."""
+    last = re.split(r"[/\\]", text)[-1]
+    shown = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
+    stem, dot, suffix = shown.strip().strip(".").rpartition(".")
+    if not dot:
+        return shown.strip().strip(".")[:NAME_LENGTH] or "upload"
+    return f"{stem[: NAME_LENGTH - 6]}.{suffix[:5]}"
+
+
+async def receive(request: web.Request, folder: Path, limits: Limits) -> Path:
+    """The request's body as a file in `folder`.
+
+    Raises:
+        Refused: it is too large, empty, or too slow.
+    """
+    size = request.content_length
+    if size is not None and size > limits.max_bytes:
+        raise Refused(413, too_large(limits))
+    if size is not None and shutil.disk_usage(folder).free < 3 * size:
+        raise Refused(507, "the server's disk is too full for this file; try a smaller one")
+    target, received = folder / "upload", 0
+    with target.open("xb") as file:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(request.content.read(CHUNK), CHUNK_SECONDS)
+            except TimeoutError:
+                raise Refused(408, "the upload stood still for too long; try again") from None
+            if not chunk:
+                break
+            received += len(chunk)
+            if received > limits.max_bytes:
+                raise Refused(413, too_large(limits))
+            await asyncio.to_thread(file.write, chunk)
+    if size is not None and received < size:
+        raise Refused(400, "the upload broke off; try again")
+    if not received:
+        raise Refused(400, "the file is empty; choose another one")
+    return target
+
+
+def too_large(limits: Limits) -> str:
+    return f"the file is larger than {limits.max_bytes / 1e6:.0f} MB, which is the limit here"
+
+
+async def look_into(path: Path, kind: str, name: str, limits: Limits) -> dict[str, Any]:
+    """What an upload is, found out by a process of its own; see probe.py.
+
+    Raises:
+        Refused: it is no film or still that can be coloured, or is beyond the limits.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "vidcolor.live.serve.probe", kind, str(path),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
+        facts = json.loads(out)
+    except (TimeoutError, ValueError):
+        facts = {"error": "a decoder failed on it"}
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if "error" in facts:
+        raise Refused(415, f"{name}: is no {kind} that can be read; give another file")
+    pixels, bound = facts["width"] * facts["height"], limits.max_pixels if kind == "film" else limits.max_still_pixels
+    if pixels > bound:
+        raise Refused(413, f"{name}: {facts['width']}x{facts['height']} is larger than the server takes; scale it down")
+    if kind == "film" and facts["seconds"] > limits.max_seconds:
+        raise Refused(
+            413, f"{name}: is longer than {limits.max_seconds / 60:g} minutes, which is the limit here; cut it"
+        )
+    return {**facts, "bytes": path.stat().st_size}
+
+
+def new_folder(root: Path) -> Path:
+    """A folder for one upload, with a name that nobody can guess."""
+    folder = root / secrets.token_hex(16)
+    folder.mkdir(mode=0o700)
+    return folder
