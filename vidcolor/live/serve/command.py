@@ -91,14 +91,14 @@ async def serve_until_signal(server, door: socket.socket, ready) -> None:
     runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
     await runner.setup()
     try:
-        await web.SockSite(runner, door).start()
-        ready()
         over, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 loop.add_signal_handler(number, over.set)
             except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
                 pass
+        await web.SockSite(runner, door).start()
+        ready()
         await over.wait()
     finally:
         server.stopping.set()

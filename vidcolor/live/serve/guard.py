@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 COOKIE = "vidcolor"
+VISITOR = web.RequestKey("visitor", str)  # set on every request that is let in, but for the page itself
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -97,7 +98,7 @@ class Guard:
         if visitor is None and not (self.token is not None and self.brings_token(request)):
             how = "add ?token=... to the address, as the server printed it" if self.token else "open the page first"
             return fault(401, f"not let in; {how}")
-        request["visitor"] = visitor or "token"
+        request[VISITOR] = visitor or "token"
         return None
 
     @staticmethod
