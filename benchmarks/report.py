@@ -77,18 +77,19 @@ def live(result: dict) -> str:
         for r in result["rows"]
     ]  # fmt: skip
     text = (
-        "## Live\n\nFrom a clock burnt into the camera's picture to the same clock read from what is shown: in the window"
-        " (drawn by SDL on a display that is not there), and in headless Chromium on the same cores, there and back over"
-        " WebRTC. Milliseconds.\n\n"
+        "## Live\n\nFrom a clock burnt into the camera's picture to the same clock read from what is shown: in the"
+        " window (drawn by SDL on a display that is not there), and in headless Chromium on the same cores, there and"
+        " back over WebRTC. Milliseconds.\n\n"
         + table(["path", "size", "camera fps", "shown fps", "frames", "p50", "p95", "p99"], rows)
         + "\n"
     )
     if soak := result.get("soak"):
         text += (
-            f"\nA stream with sound for {soak['minutes']:g} minutes ({soak['way']}): {soak['received']} of {soak['sent']}"
-            f" frames came back, {soak['dropped']} were dropped on the way; memory {soak['memory_mb']['first']} MB after a"
-            f" minute and {soak['memory_mb']['last']} MB at the end; sound against picture moved by"
-            f" {soak['drift_ms']['stamps']:.1f} ms by the time stamps and {soak['drift_ms']['arrival']:.1f} ms on arrival.\n"
+            f"\nA stream with sound for {soak['minutes']:g} minutes ({soak['way']}): {soak['received']} of"
+            f" {soak['sent']} frames came back; memory {soak['memory_mb']['first']} MB after a minute and"
+            f" {soak['memory_mb']['last']} MB at the end; sound against picture moved by"
+            f" {soak['drift_ms']['stamps']:.1f} ms by the time stamps and {soak['drift_ms']['arrival']:.1f} ms on"
+            " arrival.\n"
         )
     return text
 

@@ -33,7 +33,7 @@ def load(clip: Path, width: int, height: int) -> list[tuple[np.ndarray, bytes]]:
 
 
 def main(clip: str, pipe: str, width: int, height: int, rate: float, seconds: float) -> None:
-    """Y4M into `pipe` at `rate` frames a second; a frame that the reader has no room for is left out, as a camera does."""
+    """Y4M into `pipe` at `rate` frames a second; a frame that the reader has no room for is left out, as cameras do."""
     pictures = cycle(load(Path(clip), width, height))
     with open(pipe, "wb", buffering=0) as out:
         out.write(f"YUV4MPEG2 W{width} H{height} F{round(rate * 1000)}:1000 Ip A1:1 C420jpeg\n".encode())
@@ -57,4 +57,5 @@ def write_all(file: int, data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), float(sys.argv[6]))
+    film, pipe, *numbers = sys.argv[1:]
+    main(film, pipe, int(numbers[0]), int(numbers[1]), float(numbers[2]), float(numbers[3]))

@@ -21,7 +21,7 @@ FLAGS = (
     "--use-fake-device-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns", "--window-size=1280,900",
 )  # fmt: skip
 # The page's own code runs as it is; only its camera is wrapped: the fake camera's frames are drawn on a canvas with the
-# page's clock burnt in, and the canvas is the camera. The stamps are read back from the coloured video when it is shown.
+# page's clock burnt in, and the canvas is the camera. The stamps are read from the coloured video when it is shown.
 SCRIPT = (Path(__file__).parent / "page.js").read_text()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -94,6 +95,6 @@ def watch(session: LiveSession, screen: Window, rate: float) -> dict:
     }  # fmt: skip
 
 
-def percentiles(values: list[float]) -> dict:
+def percentiles(values: Sequence[float]) -> dict:
     found = np.percentile(values, [50, 95, 99])
     return {f"p{p}": round(float(v), 1) for p, v in zip((50, 95, 99), found, strict=True)}

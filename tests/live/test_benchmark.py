@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -34,7 +35,7 @@ def test_what_is_no_stamp_is_not_read():
 def test_a_stamp_survives_a_hard_codec_and_the_colouring(colorizer):
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.options = 640, 480, "yuv420p", {"crf": "35"}
-    encoder.time_base = "1/25"
+    encoder.time_base = Fraction(1, 25)
     decoder = av.CodecContext.create("h264", "r")
     with av.open(str(SAMPLE)) as film:
         frame = next(film.decode(video=0))
