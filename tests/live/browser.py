@@ -26,11 +26,11 @@ FLAGS = (
 class Served:
     """`vidcolor serve` in a process of its own, on a port that is free."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, scheme: str = "http") -> None:
         command = [sys.executable, "-m", "vidcolor", "serve", "--port", "0", "--size", "96", "-q", *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().strip()
-        assert self.address.startswith("http://"), self.process.stderr.read()
+        assert self.address.startswith(f"{scheme}://"), self.process.stderr.read()
 
     def close(self) -> str:
         """End it as Ctrl-C does; what it has said."""

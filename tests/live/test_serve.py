@@ -606,6 +606,8 @@ def test_too_many_pages_are_refused(colorizer):
         (["--host", "0.0.0.0"], 2, "0.0.0.0 lets other machines in; add --token auto"),
         (["--token", "short"], 2, "can be guessed"),
         (["--port", "99999"], 1, "cannot be listened on"),
+        (["--tls-cert", "no/such.pem"], 2, "no/such.pem: No such file"),
+        (["--tls-key", "key.pem"], 2, "key.pem: is a key without a certificate"),
         (["--max-jobs", "0"], 2, "max-jobs 0 is out of range"),
         (["--host", "no.such.host.invalid", "--token", "auto"], 1, "cannot be listened on"),
     ],
@@ -635,6 +637,31 @@ def test_the_command_serves_and_ends_without_a_trace(tmp_path, monkeypatch):
     assert server.close() == ""
     assert server.process.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_speaks_https(tmp_path):
+    from aiortc.rtcdtlstransport import RTCCertificate
+    from cryptography.hazmat.primitives import serialization
+
+    made = RTCCertificate.generateCertificate()
+    pem = tmp_path / "own.pem"
+    pem.write_bytes(
+        made._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made._cert.public_bytes(serialization.Encoding.PEM)
+    )
+    server = Served("--tls-cert", str(pem), scheme="https")
+    try:
+
+        async def ask() -> None:
+            async with aiohttp.ClientSession() as client, client.get(server.address, ssl=False) as page:
+                assert page.status == 200
+                assert "Secure" in page.headers["Set-Cookie"]
+
+        asyncio.run(ask())
+    finally:
+        assert server.close() == ""
 
 
 def test_without_aiohttp_the_command_says_how_to_get_it(tmp_path):

@@ -78,7 +78,7 @@ class Server:
         else:
             response = web.FileResponse(PAGE / "index.html")
         if self.guard.visitor(request) is None:
-            self.guard.welcome(response)
+            self.guard.welcome(response, secure=request.secure)
         return response
 
     async def show_limits(self, request: web.Request) -> web.Response:

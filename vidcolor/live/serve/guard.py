@@ -125,10 +125,12 @@ class Guard:
         name, _, signature = request.cookies.get(COOKIE, "").partition(".")
         return name if name and hmac.compare_digest(signature.encode(), self.sign(name).encode()) else None
 
-    def welcome(self, response: web.StreamResponse) -> None:
+    def welcome(self, response: web.StreamResponse, *, secure: bool) -> None:
         """Give a new visitor a name."""
         name = secrets.token_urlsafe(18)
-        response.set_cookie(COOKIE, f"{name}.{self.sign(name)}", httponly=True, samesite="Strict", path="/")
+        response.set_cookie(
+            COOKIE, f"{name}.{self.sign(name)}", httponly=True, samesite="Strict", path="/", secure=secure
+        )
 
 
 def dressed(response: web.StreamResponse) -> web.StreamResponse:

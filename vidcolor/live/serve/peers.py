@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
 from vidcolor.options import ColorizeOptions
 
+log = logging.getLogger("vidcolor.serve")
 BITRATE, HIGHEST_BITRATE = 2_000_000, 6_000_000  # of the coloured picture, bits a second
 SDP_BYTES = 32 * 1024
 REPORT_SECONDS = 1.0
@@ -68,7 +70,12 @@ class ColouredTrack(VideoStreamTrack):
             self.came.clear()
         pts, base = frame.pts, frame.time_base
         self.priority.mark_live()
-        done = await asyncio.get_running_loop().run_in_executor(self.pool, self.colorizer.color, frame)
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self.pool, self.colorizer.color, frame)
+        except Exception as error:  # a picture that cannot be coloured ends this live picture, and nothing else
+            log.warning("a live picture ended: %s: %s", type(error).__name__, error)
+            self.stop()
+            raise MediaStreamError from error
         done.pts, done.time_base = pts, base
         self.size = done.width, done.height
         now = time.monotonic()
