@@ -17,8 +17,12 @@ class Backoff:
         """It worked: the next wait is the shortest again."""
         self.next = self.first
 
-    def wait(self, stop: threading.Event) -> bool:
-        """Wait until the next try; False where `stop` was set before."""
+    def span(self) -> float:
+        """Seconds until the next try."""
         span = self.next * random.uniform(0.75, 1.0)
         self.next = min(self.longest, 2 * self.next)
-        return not stop.wait(span)
+        return span
+
+    def wait(self, stop: threading.Event) -> bool:
+        """Wait until the next try; False where `stop` was set before."""
+        return not stop.wait(self.span())

@@ -15,6 +15,8 @@ from pathlib import Path
 from vidcolor import __version__
 from vidcolor.errors import OptionError, OutputError, VidcolorError
 from vidcolor.jobs import Job, plan
+from vidcolor.live.streams.command import add_arguments, is_wanted, stream_options
+from vidcolor.live.streams.command import run as run_stream
 from vidcolor.options import BACKENDS, CODECS, SMOOTHERS, ColorizeOptions
 from vidcolor.summary import Summary
 from vidcolor.terminal import Terminal
@@ -24,6 +26,8 @@ EPILOG = """examples:
   vidcolor reel.mkv -o out.mkv --codec ffv1  lossless: every luma sample as it was
   vidcolor photos/ -o coloured/              a folder of stills and films
   vidcolor film.mp4 -o side.mp4 --compare    source and result side by side
+  vidcolor rtsp://cam -o rtmp://host/live/key   a stream, coloured as it comes; also -o out.m3u8, -o film.mkv
+  ffmpeg ... -f nut - | vidcolor - -o - | ffplay -
   vidcolor info                              versions, backends and the model
   vidcolor webcam                            a camera or a stream, live in a window
   vidcolor serve                             a page for the browser: live, films, photos
@@ -40,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     parsed = parser.parse_args(args)
     try:
-        options = to_options(parsed)
+        options, stream = to_options(parsed), stream_options(parsed)
+        if not parsed.preview and is_wanted(parsed.sources, parsed.output, stream):
+            return run_stream(parsed, options, stream, Terminal(quiet=parsed.quiet, as_json=parsed.json))
         jobs = plan(parsed.sources, parsed.output, parsed.codec)
         if (options.shots or options.save_shots) and len(jobs) > 1:
             raise OptionError(f"shots are those of one film, and {len(jobs)} files are given; colour it alone")
@@ -119,6 +125,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     film.add_argument("--compare", action="store_true", help="source on the left, result on the right")
 
+    add_arguments(parser)
     shown = parser.add_argument_group("messages")
     shown.add_argument("-q", "--quiet", action="store_true", help="only errors")
     shown.add_argument("--json", action="store_true", help="a JSON summary on standard output, nothing else")

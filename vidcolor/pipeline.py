@@ -72,13 +72,16 @@ class HostFrames:
 
 
 class Link:
-    """A bounded queue between two threads that all threads leave when one of them has failed, or the user wants to."""
+    """A bounded queue between two threads that all threads leave when one of them has failed, or the user wants to.
+
+    Where `over` says so, it also ends as soon as it is empty.
+    """
 
     END = object()
 
-    def __init__(self, stop: threading.Event, size: int) -> None:
+    def __init__(self, stop: threading.Event, size: int, over: Callable[[], bool] = lambda: False) -> None:
         self.queue: queue.Queue = queue.Queue(size)
-        self.stop = stop
+        self.stop, self.over = stop, over
 
     def check(self) -> None:
         if self.stop.is_set():
@@ -98,6 +101,8 @@ class Link:
             try:
                 item = self.queue.get(timeout=0.1)
             except queue.Empty:
+                if self.over():
+                    return
                 continue
             if item is Link.END:
                 return
@@ -308,10 +313,13 @@ def color_frames(
     summary: Summary,
     clock: Clock,
     report: Callable[[], None],
+    *,
+    live: bool = False,
 ) -> None:
     """Main thread: small L* through network and smoother, in the film's order.
 
-    Packets of other streams do not wait for frames that the smoother holds back: the muxer puts all in order.
+    Packets of other streams do not wait for frames that the smoother holds back: the muxer puts all in order. No frame is
+    held back with `live`.
     """
     held: deque[tuple[av.VideoFrame, Small]] = deque()
 
@@ -330,7 +338,7 @@ def color_frames(
         summary.shots = steady.shots_begun
         report()
 
-    steady = Steady(predict, options, shots=GivenShots(given.kinds) if given else None, clock=clock)
+    steady = Steady(predict, options, live=live, shots=GivenShots(given.kinds) if given else None, clock=clock)
     for item in frames:
         if isinstance(item, Packet):
             out.put(item)

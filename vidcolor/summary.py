@@ -22,6 +22,8 @@ class Summary:
     shots: int = 0
     predicted: int = 0  # frames that the network saw
     damaged: int = 0  # frames or packets that could not be decoded cleanly
+    dropped: int = 0  # frames of a live source for which there was no time
+    reconnected: int = 0  # how often a live source or target came back
     seconds: float = 0.0
     backend: str = ""
     warnings: list[str] = field(default_factory=list)

@@ -15,7 +15,8 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "ass"}
-AUDIO = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "flac"}
+AUDIO = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "flac", "nut": "flac",
+         "flv": "aac", "mpegts": "aac", "rtp_mpegts": "aac", "hls": "aac", "rtsp": "aac"}  # fmt: skip
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}  # by channels
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -46,8 +47,11 @@ def make_converter(stream: Stream, container: OutputContainer) -> Converter | No
     if isinstance(stream, AudioStream) and stream.codec_context is not None:
         if not stream.codec_context.sample_rate or stream.codec_context.layout.nb_channels not in LAYOUTS:
             return None  # declared, but without any sound
+        if name not in AUDIO:
+            return None
         return AudioConverter(stream, container, AUDIO[name])
-    if stream.type == "subtitle" and stream.codec_context is not None and is_text(stream):
+    text = stream.type == "subtitle" and stream.codec_context is not None and is_text(stream)
+    if text and name in TEXT_SUBTITLES:
         return SubtitleConverter(stream, container, TEXT_SUBTITLES[name])
     return None
 

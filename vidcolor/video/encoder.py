@@ -156,8 +156,9 @@ class Encoder:
             settings.configure(context)
         self.context = context
 
-    def encode(self, frame: av.VideoFrame) -> Iterator[Packet]:
-        frame.pict_type = 0  # the source's choice of I and B frames is not ours
+    def encode(self, frame: av.VideoFrame, *, key: bool = False) -> Iterator[Packet]:
+        """The packets that are ready; with `key` this frame becomes a key frame."""
+        frame.pict_type = 1 if key else 0  # the source's choice of I and B frames is not ours
         try:
             yield from self.context.encode(frame)
         except (av.FFmpegError, ValueError) as error:

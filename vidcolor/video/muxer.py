@@ -166,20 +166,21 @@ class Muxer:
             except ValueError as error:
                 raise OutputError(f"{self.target}: the container refuses a frame, {reason(error)}; try .mkv") from error
 
-    def mux_other(self, packet: Packet) -> None:
-        """A packet of one of the reader's other streams."""
-        stream = packet.stream
+    def mux_other(self, packet: Packet, index: int | None = None) -> None:
+        """A packet of one of the reader's other streams: that of `index`, or else the one that it names itself."""
+        if index is None:
+            index = packet.stream.index
         try:
-            if stream.index in self.copied:
-                packet.stream = self.copied[stream.index]
+            if index in self.copied:
+                packet.stream = self.copied[index]
                 self.write(packet)
-            elif stream.index in self.converted:
-                for converted in self.converted[stream.index].convert(packet):
+            elif index in self.converted:
+                for converted in self.converted[index].convert(packet):
                     self.write(converted)
         except (av.FFmpegError, ValueError) as error:
             if isinstance(error, OSError):
                 raise
-            self.refused[stream.index] = self.refused.get(stream.index, 0) + 1
+            self.refused[index] = self.refused.get(index, 0) + 1
 
     def write(self, packet: Packet) -> None:
         try:

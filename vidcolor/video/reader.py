@@ -52,7 +52,9 @@ class Reader:
 
     Iterating, once, gives in the file's order decoded frames (planar, or in a card's memory as NVDEC gives them; luma
     untouched, PTS in `info.time_base`) and `Packet` objects of the other streams. With `start` or `end` (seconds from
-    the start of the film) only what lies between them, with time stamps that begin at zero.
+    the start of the film) only what lies between them, with time stamps that begin at zero. A `container` that is open
+    already is read (and closed) instead, and `path` is its name in messages. Frames come in the size and format of
+    `like` where that is given, and with `live` no later than they must.
 
     Attributes:
         info: the main picture.
@@ -77,15 +79,22 @@ class Reader:
         start: float | None = None,
         end: float | None = None,
         hwaccel: HWAccel | None = None,
+        container: InputContainer | None = None,
+        like: VideoInfo | None = None,
+        live: bool = False,
     ) -> None:
         self.path = str(path)
-        self.container = open_input(self.path)
+        self.container = container or open_input(self.path)
         self.damaged = self.resized = self.retimed = 0
         self.last_pts: int | None = None
         self.off_card: Counter[str] = Counter()
         try:
             self.stream = main_video(self.container, self.path)
+            if live:
+                self.stream.thread_type = "SLICE"  # frame threads would hold back a frame each
             self.info = describe(self.container, self.stream, self.path)
+            if like is not None:
+                self.info = replace(like, time_base=self.info.time_base)
             self.no_card = self.move_to(hwaccel) if hwaccel is not None else "not asked for"
             self.others: list[Stream] = [s for s in self.container.streams if s.index != self.stream.index]
             origin = Fraction(self.container.start_time or 0, av.time_base)
@@ -99,7 +108,7 @@ class Reader:
                 kept = max(0, round((length - Fraction(start or 0)) * self.info.rate))
                 self.info = replace(self.info, frames=kept)
             self.covers: dict[int, bytes] = {}
-            self.timeline = Timeline(self.container.format.name)
+            self.timeline = Timeline(self.container.format.name, always=live)
             self.items = self.read()
             self.head = self.read_head()
         except BaseException:
@@ -275,8 +284,8 @@ class Timeline:
     Where decoding time falls back, or leaps by more than a minute, the rest of the film is moved to follow on.
     """
 
-    def __init__(self, container: str) -> None:
-        self.active = container in DISCONTINUOUS
+    def __init__(self, container: str, *, always: bool = False) -> None:
+        self.active = always or container in DISCONTINUOUS
         self.offset = Fraction(0)  # seconds
         self.expected: dict[int, Fraction] = {}  # by stream: where its next packet should begin
 

@@ -1,0 +1,171 @@
+"""The reader's side of a stream: frames and packets on one timeline, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+
+from vidcolor.backoff import Backoff
+from vidcolor.errors import InputError
+from vidcolor.live.streams.address import HTTP, scheme
+from vidcolor.live.streams.pacing import Pace
+from vidcolor.live.streams.source import Source, why
+from vidcolor.live.streams.timeline import Running
+from vidcolor.video.muxer import codec_name
+from vidcolor.video.reader import Reader
+
+Item = av.VideoFrame | Packet
+
+
+class Feed:
+    """A source that is opened again when it is lost; iterate it once, in one thread.
+
+    Packets carry the index of their stream in the first connection as `opaque`: those of later connections may be
+    numbered otherwise, and a stream must not be asked any more once its connection is closed.
+
+    Attributes:
+        reader: of the present connection; that of the first one until the iteration has begun.
+        live: see Source.is_live.
+        reconnected: how often the source came back.
+        lost: why the source was given up, empty where it has ended by itself.
+
+    Raises:
+        InputError: the source cannot be opened at first.
+    """
+
+    def __init__(
+        self, source: Source, note: Callable[[str], None], *, start: float | None = None, end: float | None = None
+    ) -> None:
+        self.source, self.note = source, note
+        reader = source.open(live=source.network or source.options.live, start=start, end=end)
+        self.live = source.is_live(reader)
+        self.reader: Reader | None = reader
+        self.info = reader.info
+        self.line = Running(reader.info.time_base)
+        self.slots = {s.index: s.index for s in reader.others}
+        self.kept: list[tuple[int, str, tuple]] = [
+            (s.index, s.type, likeness(s)) for s in reader.others if s.type in ("audio", "subtitle")
+        ]
+        self.patience = source.options.patience(network=source.network and self.live)
+        self.pace = Pace(source.stop) if source.options.realtime and not source.network else None
+        self.reconnected = self.damaged = self.resized = self.retimed = 0
+        self.lost = ""
+        self.heard = time.monotonic()  # when the last item came
+
+    def __iter__(self) -> Iterator[Item]:
+        while self.reader is not None:
+            cause = ""
+            try:
+                yield from self.connection(self.reader)
+            except InputError as error:
+                cause = self.cause(error)
+            over = not cause and (not self.live or scheme(self.source.address) in HTTP or not self.source.network)
+            self.leave()
+            if self.source.stop.is_set() or over:
+                return
+            self.lost = cause or ("the sender has ended it" if self.patience else "")
+            if not self.patience or not self.come_back():
+                return
+            self.lost = ""
+
+    def connection(self, reader: Reader) -> Iterator[Item]:
+        """What comes until the connection ends."""
+        seen = time.monotonic()
+        if self.live:
+            gap = Fraction(time.monotonic() - self.heard).limit_denominator(1000) if self.reconnected else Fraction(0)
+            self.line.join(start_of(reader), gap)
+        for item in reader:
+            now = self.heard = time.monotonic()
+            if self.source.stop.is_set():
+                return
+            if isinstance(item, av.VideoFrame):
+                seen = now
+            elif self.live and now - seen > self.source.options.timeout:
+                raise InputError(f"no picture for {self.source.options.timeout:g} s")
+            if self.place(item):
+                self.wait(item)
+                yield item
+
+    def place(self, item: Item) -> bool:
+        """Put an item on the timeline and give it its slot; False: it is to be left out."""
+        if isinstance(item, av.VideoFrame):
+            return not self.live or self.line.frame(item)
+        slot = self.slots.get(item.stream.index)
+        if slot is None:
+            return False
+        item.opaque = slot
+        return not self.live or self.line.packet(item, slot)
+
+    def wait(self, item: Item) -> None:
+        stamp = item.pts if isinstance(item, av.VideoFrame) else item.dts
+        if self.pace is not None and stamp is not None and item.time_base is not None:
+            self.pace.wait(float(stamp * item.time_base))
+
+    def come_back(self) -> bool:
+        """Open the source again, as long as there is patience; False: given up."""
+        name, stop = self.source.name, self.source.stop
+        self.note(f"{name}: lost, {self.lost}; trying again for {self.patience:g} s")
+        gone, backoff = time.monotonic(), Backoff()
+        while time.monotonic() - gone < self.patience and not stop.is_set():
+            if not self.source.listens and not backoff.wait(stop):  # who waits for a call must be there for it
+                break
+            try:
+                reader = self.source.open(live=True, like=self.info, again=True)
+            except InputError as error:
+                self.lost = self.cause(error)
+                continue
+            if scheme(self.source.address) in HTTP and reader.container.duration is not None:
+                reader.close()  # the broadcast is over, and this is its recording
+                return False
+            self.reader, self.reconnected = reader, self.reconnected + 1
+            self.slots = match(reader, self.kept)
+            self.note(f"{name}: is back after {time.monotonic() - gone:.0f} s")
+            return True
+        return False
+
+    def leave(self) -> None:
+        """Close the connection and keep its figures."""
+        if self.reader is not None:
+            self.damaged += self.reader.damaged
+            self.resized += self.reader.resized
+            self.retimed += self.reader.retimed
+            self.reader.close()
+            self.reader = None
+
+    def cause(self, error: InputError) -> str:
+        """Why a connection was lost, without the source's name and the remedy."""
+        text = why(error.__cause__, self.source.options.timeout) if error.__cause__ else str(error)
+        return text.removeprefix(f"{self.source.name}: ").split(";")[0]
+
+
+def start_of(reader: Reader) -> Fraction:
+    """Seconds at which the streams of a connection begin."""
+    stamps = [Fraction(reader.container.start_time, av.time_base)] if reader.container.start_time is not None else []
+    for item in reader.head:
+        stamp = item.pts if isinstance(item, av.VideoFrame) else item.dts
+        if stamp is not None and item.time_base is not None:
+            stamps.append(stamp * item.time_base)
+    return min(stamps, default=Fraction(0))
+
+
+def likeness(stream: Stream) -> tuple:
+    """What packets of two streams must have in common to be put one after the other."""
+    ctx = stream.codec_context
+    return (codec_name(stream), getattr(ctx, "sample_rate", None), getattr(ctx, "channels", None))
+
+
+def match(reader: Reader, kept: list[tuple[int, str, tuple]]) -> dict[int, int]:
+    """The streams of a new connection, by those of the first: the next one of the same kind and codec."""
+    slots: dict[int, int] = {}
+    free = list(kept)
+    for stream in reader.others:
+        found = next((k for k in free if k[1:] == (stream.type, likeness(stream))), None)
+        if found:
+            free.remove(found)
+            slots[stream.index] = found[0]
+    return slots

@@ -1,0 +1,107 @@
+"""Opening a source: a file, a pipe, or an address that may not answer."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import av
+from av.container import InputContainer
+
+from vidcolor.errors import InputError, OptionError
+from vidcolor.live.streams.address import HTTP, LISTENERS, LIVE, PIPE, check_protocol, name_of, scheme
+from vidcolor.live.streams.options import StreamOptions
+from vidcolor.live.streams.pipes import CHUNK, PipeIn
+from vidcolor.video.reader import Reader, VideoInfo, open_input, reason
+
+LISTEN = 3600.0  # seconds that a sender may take to call on us
+OPEN = {"analyzeduration": "2000000", "probesize": "2000000"}  # microseconds and bytes to learn the streams from
+BY_SCHEME = {
+    "rtsp": {"rtsp_flags": "prefer_tcp"},
+    "rtsps": {"rtsp_flags": "prefer_tcp"},
+    "udp": {"overrun_nonfatal": "1", "fifo_size": "50000"},
+    "rtp": {"protocol_whitelist": "file,rtp,udp,srtp"},
+}
+
+
+class Source:
+    """Where frames come from, to be opened as often as it must be.
+
+    Attributes:
+        name: how messages call it, without secrets.
+        network: it lives elsewhere, and may go away and come back.
+    """
+
+    def __init__(self, address: str, options: StreamOptions, stop: threading.Event) -> None:
+        self.address, self.options, self.stop = address, options, stop
+        self.name = name_of(address)
+        self.network = bool(scheme(address))
+        self.listens = options.listen
+        check_protocol(address)
+        if options.listen and scheme(address) not in LISTENERS:
+            raise OptionError(f"{self.name}: cannot be listened on; give an address of {', '.join(LISTENERS)}")
+
+    def open(
+        self, *, live: bool, like: VideoInfo | None = None, start: float | None = None, end: float | None = None,
+        again: bool = False,
+    ) -> Reader:  # fmt: skip
+        """A reader that has seen the first frame; `again` where one was open before, and patience is short.
+
+        Raises:
+            InputError: it does not answer, or what comes is no film.
+        """
+        return Reader(self.name, start=start, end=end, container=self.connect(again=again), like=like, live=live)
+
+    def connect(self, *, again: bool) -> InputContainer:
+        if self.address == PIPE:
+            return self.open_pipe()
+        if not self.network:
+            return open_input(self.address)
+        kind = scheme(self.address)
+        options = OPEN | BY_SCHEME.get(kind, {})
+        timeout = self.options.timeout
+        opening = timeout
+        if self.listens:
+            options |= {"rtsp_flags": "listen"} if kind == "rtsp" else {"listen": "1"}
+            opening = timeout if again else LISTEN
+        try:
+            return av.open(self.address, "r", options=options, timeout=(opening, timeout), metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"{self.name}: {why(error, timeout)}") from error
+
+    def open_pipe(self) -> InputContainer:
+        fd = sys.stdin.fileno()
+        if sys.stdin.isatty():
+            raise InputError(
+                "standard input: is the keyboard; pipe a film into vidcolor, as in ffmpeg ... | vidcolor -"
+            )
+        try:
+            return av.open(PipeIn(fd, self.stop), "r", buffer_size=CHUNK, metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise InputError(
+                "standard input: holds no film that can be read; send y4m, nut, mpegts or matroska, "
+                f"and check the sender ({reason(error)})"
+            ) from error
+
+    def is_live(self, reader: Reader) -> bool:
+        """Whether frames come when they come: not so of files, pipes and finished films on a web server."""
+        kind = scheme(self.address)
+        asked = self.options.live or self.options.realtime
+        return asked or kind in LIVE or (kind in HTTP and reader.container.duration is None)
+
+
+def why(error: BaseException, timeout: float) -> str:
+    """The fault of a connection, and the remedy."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused; start the server there, or check host and port"
+    if isinstance(error, (av.error.ExitError, TimeoutError)):
+        return f"nothing has come for {timeout:g} s; check the address and that the sender runs, or raise --timeout"
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return "access denied; check user, password or key in the address"
+    if isinstance(error, (av.error.HTTPNotFoundError, FileNotFoundError)):
+        return "not found there; check the path in the address"
+    if isinstance(error, av.error.InvalidDataError):
+        return "what comes is no film; check the address"
+    if getattr(error, "errno", None) in (98, 48):
+        return "the port is in use already; choose another, or end the program that has it"
+    return f"cannot be reached, {reason(error)}; check the address and the network"
