@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import av
-
 from vidcolor.errors import InputError, OptionError
 
 PIPE = "-"
@@ -79,6 +77,8 @@ def check_protocol(address: str, *, output: bool = False) -> None:
 
 def has_protocol(kind: str) -> bool:
     """Whether FFmpeg knows the protocol: asked by opening an address that cannot answer."""
+    import av  # here, for addresses are looked at before anything heavy is loaded
+
     try:
         av.open(f"{kind}://127.0.0.1:9?timeout=1000", timeout=0.05).close()
     except av.error.ProtocolNotFoundError:
