@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -20,12 +22,21 @@ from vidcolor.video.muxer import codec_name
 from vidcolor.video.reader import Reader
 
 Item = av.VideoFrame | Packet
+ENDED = "the sender has ended it"
+HUNG_UP = (errno.EIO, errno.ECONNRESET, errno.EPIPE)  # what a connection says whose other end is closed
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The index of a packet's stream in the first connection; PyAV wants an object of its own for each packet."""
+
+    index: int
 
 
 class Feed:
     """A source that is opened again when it is lost; iterate it once, in one thread.
 
-    Packets carry the index of their stream in the first connection as `opaque`: those of later connections may be
+    Packets carry their `Slot` as `opaque`: those of later connections may be
     numbered otherwise, and a stream must not be asked any more once its connection is closed.
 
     Attributes:
@@ -68,7 +79,7 @@ class Feed:
             self.leave()
             if self.source.stop.is_set() or over:
                 return
-            self.lost = cause or ("the sender has ended it" if self.patience else "")
+            self.lost = cause or ENDED
             if not self.patience or not self.come_back():
                 return
             self.lost = ""
@@ -98,7 +109,7 @@ class Feed:
         slot = self.slots.get(item.stream.index)
         if slot is None:
             return False
-        item.opaque = slot
+        item.opaque = Slot(slot)
         return not self.live or self.line.packet(item, slot)
 
     def wait(self, item: Item) -> None:
@@ -117,7 +128,7 @@ class Feed:
             try:
                 reader = self.source.open(live=True, like=self.info, again=True)
             except InputError as error:
-                self.lost = self.cause(error)
+                self.note(f"{name}: still away, {self.cause(error)}")
                 continue
             if scheme(self.source.address) in HTTP and reader.container.duration is not None:
                 reader.close()  # the broadcast is over, and this is its recording
@@ -139,7 +150,10 @@ class Feed:
 
     def cause(self, error: InputError) -> str:
         """Why a connection was lost, without the source's name and the remedy."""
-        text = why(error.__cause__, self.source.options.timeout) if error.__cause__ else str(error)
+        inner = error.__cause__
+        if isinstance(inner, OSError) and inner.errno in HUNG_UP:
+            return ENDED
+        text = why(inner, self.source.options.timeout) if inner else str(error)
         return text.removeprefix(f"{self.source.name}: ").split(";")[0]
 
 

@@ -15,7 +15,7 @@ from av.packet import Packet
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, OutputError
 from vidcolor.live.streams.feed import Feed
-from vidcolor.live.streams.queues import LiveLink
+from vidcolor.live.streams.queues import BURST_BYTES, LiveLink
 from vidcolor.live.streams.sink import Sink
 from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import HostFrames, Link, Worker, color_frames, queue_size, read_frames, small_size_of
@@ -53,7 +53,10 @@ class Run:
         self.errors: list[BaseException] = []
         self.clocks = [Clock(), Clock(), sink.clock]
         size = WAITING if feed.live else queue_size(feed.info)
-        self.decoded = (LiveLink if feed.live else Link)(self.cut, size, self.over)
+        burst = int(BURST_BYTES // (feed.info.width * feed.info.height * 2))
+        self.decoded = (
+            LiveLink(self.cut, size, self.over, burst=burst) if feed.live else Link(self.cut, size, self.over)
+        )
         self.coloured = Link(self.failed, size)
 
     def run(self, backend: Backend) -> None:

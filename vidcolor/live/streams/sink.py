@@ -11,6 +11,7 @@ from av.packet import Packet
 
 from vidcolor.backoff import Backoff
 from vidcolor.errors import OutputError
+from vidcolor.live.streams.feed import Slot
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.settings import KEY_EVERY
 from vidcolor.steady import Clock
@@ -84,12 +85,13 @@ class Sink:
         self.again = now + self.backoff.span()
 
     def packet(self, packet: Packet) -> None:
-        """A packet of another stream, with its index in the source as `opaque`."""
+        """A packet of another stream, with its `Slot` as `opaque`."""
         if not self.ready or self.muxer is None:
             return
-        index, packet.opaque = packet.opaque, None
+        slot, packet.opaque = packet.opaque, None
+        assert isinstance(slot, Slot)
         try:
-            self.clock.time("mux", self.muxer.mux_other, packet, index)
+            self.clock.time("mux", self.muxer.mux_other, packet, slot.index)
         except OutputError as error:
             self.lose(error)
 

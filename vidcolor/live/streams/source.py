@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 
@@ -62,8 +63,9 @@ class Source:
         timeout = self.options.timeout
         opening = timeout
         if self.listens:
-            options |= {"rtsp_flags": "listen"} if kind == "rtsp" else {"listen": "1"}
             opening = timeout if again else LISTEN
+            rtsp = {"rtsp_flags": "listen", "listen_timeout": str(math.ceil(opening))}
+            options |= rtsp if kind == "rtsp" else {"listen": "1"}
         try:
             return av.open(self.address, "r", options=options, timeout=(opening, timeout), metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:

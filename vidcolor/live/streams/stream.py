@@ -11,7 +11,7 @@ from pathlib import Path
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
 from vidcolor.live.streams.address import PIPE, check_local, is_stream_target
-from vidcolor.live.streams.feed import Feed
+from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.outlet import Outlet
@@ -99,9 +99,6 @@ def colorize_stream(
     return summary
 
 
-ENDED = "the sender has ended it"
-
-
 def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOptions) -> None:
     """Everything that can be refused before a connection is made."""
     if options.shots or options.save_shots:
@@ -174,5 +171,5 @@ def report(summary: Summary, feed: Feed) -> None:
         summary.warnings.append(f"{feed.resized} frames came in another size and were scaled")
     if feed.retimed:
         summary.warnings.append(f"{feed.retimed} frames had no usable time stamp and got one")
-    if feed.lost == ENDED:
+    if feed.lost == ENDED and feed.patience:
         summary.warnings.append(f"the sender ended it and did not come back within {feed.patience:g} s")
