@@ -16,13 +16,12 @@ import av
 import pytest
 
 from tests.conftest import CLIPS, ROOT, SAMPLE
-from tests.films import make_grey
 
-CAMERA = (640, 480)
+CAMERA_WIDTH = 640
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--use-fake-ui-for-media-stream",
-         "--use-fake-device-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns",
+         "--disable-background-networking", "--disable-component-update", "--disable-features=WebRtcHideLocalIpsWithMdns",
          "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
+
 
 
 def clip(name: str) -> Path:
@@ -44,11 +43,13 @@ def make_camera(source: Path, target: Path, *, frames: int) -> Path:
     """The first frames of a clip as Motion JPEG of a webcam's size, which Chromium plays as its camera, again and again."""
     with av.open(str(source)) as film, av.open(str(target), "w", format="mjpeg") as out:
         stream = out.add_stream("mjpeg", rate=Fraction(25), options={"qmin": "2", "qmax": "4"})
-        stream.width, stream.height, stream.pix_fmt = *CAMERA, "yuvj420p"
+        video = film.streams.video[0]
+        size = CAMERA_WIDTH, round(CAMERA_WIDTH * video.height / video.width / 2) * 2
+        stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p"
         for number, frame in enumerate(film.decode(video=0)):
             if number == frames:
                 break
-            picture = frame.reformat(*CAMERA, "yuvj420p", dst_color_range="JPEG")
+            picture = frame.reformat(*size, "yuvj420p", dst_color_range="JPEG")
             picture.pts, picture.time_base = number, Fraction(1, 25)
             out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
@@ -66,17 +67,18 @@ def make_still(source: Path, target: Path, *, at: int) -> Path:
 
 
 def make_film(source: Path, target: Path, *, frames: int) -> Path:
-    """The first frames of a clip as a grey film that browsers play (8-bit 4:2:0, not the lossless profile)."""
-    grey = make_grey(source, target.with_suffix(".lossless.mp4"), frames=frames)
-    with av.open(str(grey)) as inp, av.open(str(target), "w", options={"movflags": "faststart"}) as out:
-        video = inp.streams.video[0]
-        copy = out.add_stream("libx264", rate=video.average_rate, options={"crf": "18", "preset": "veryfast"})
-        copy.width, copy.height, copy.pix_fmt = video.width, video.height, "yuv420p"
-        copy.codec_context.time_base = video.time_base
-        for frame in inp.decode(video=0):
-            frame.pict_type = 0
-            out.mux(copy.encode(frame))
-        out.mux(copy.encode(None))
+    """A clip as a grey film that browsers play, with its frames again and again until there are `frames`."""
+    with av.open(str(source)) as inp:
+        pictures = [frame.reformat(format="gray").reformat(format="yuv420p") for frame in inp.decode(video=0)]
+        rate = inp.streams.video[0].average_rate
+    with av.open(str(target), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
+        for number in range(frames):
+            picture = pictures[number % len(pictures)]
+            picture.pts, picture.time_base = number, 1 / rate
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
     return target
 
 
@@ -103,34 +105,44 @@ def serving(*arguments: str) -> Iterator[str]:
 
 @contextmanager
 def browsing(camera: Path | None, folder: Path, *, size: tuple[int, int] = (1280, 900), dark: bool = True,
-             extra: tuple[str, ...] = ()) -> Iterator:  # fmt: skip
-    """Headless Chromium under Selenium, with a film as its camera; downloads go to `folder`."""
+             allowed: bool = True) -> Iterator:  # fmt: skip
+    """Headless Chromium under Selenium, with a film as its camera or without any; downloads go to `folder`.
+
+    allowed: whether pages may use the camera.
+    """
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     chromium, driver = need_browser()
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*FLAGS, f"--window-size={size[0]},{size[1]}", f"--user-data-dir={folder / 'profile'}", *extra):
+    for flag in (*FLAGS, f"--window-size={size[0]},{size[1]}", f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
     if camera is not None:
+        options.add_argument("--use-fake-device-for-media-stream")
         options.add_argument(f"--use-file-for-fake-video-capture={camera}")
+    if allowed:
+        options.add_argument("--use-fake-ui-for-media-stream")  # no question asked
     options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
         screen(browser, size, dark=dark)
+        if not allowed:
+            answer = {"permission": {"name": "camera"}, "setting": "denied"}
+            browser.execute_cdp_cmd("Browser.setPermission", answer)
         yield browser
     finally:
         browser.quit()
 
 
-def screen(browser, size: tuple[int, int], *, dark: bool, touch: bool = False) -> None:
-    """Set the width and height of the page in CSS pixels, and whether the visitor likes it dark."""
+def screen(browser, size: tuple[int, int], *, dark: bool, touch: bool = False, still: bool = False) -> None:
+    """Set the width and height of the page in CSS pixels, and whether the visitor likes it dark, and without motion."""
     metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": touch}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]  # fmt: skip
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 # Hasler and Suesstrunk's colourfulness and a digest of the picture that an element shows, by way of a canvas.
@@ -158,3 +170,8 @@ return { colourfulness: spread + 0.3 * Math.hypot(a / n, b / n), luma: luma / n,
 def sample(browser, selector: str) -> dict:
     """Colourfulness (0 is grey), mean and digest of what the video or picture shows now."""
     return browser.execute_script(SAMPLE_PICTURE, selector)
+
+
+def tab(browser, name: str) -> None:
+    """Open a tab of the page: live, film or photo."""
+    browser.find_element("id", f"tab-{name}").click()

@@ -12,7 +12,6 @@ export class Divider {
     this.handle.setAttribute("aria-valuemax", "100");
     this.handle.addEventListener("keydown", (event) => this.key(event));
     stage.addEventListener("pointerdown", (event) => this.grab(event));
-    stage.addEventListener("pointermove", (event) => this.drag(event));
     // Without this a drag that starts on a picture drags the picture out of the page.
     stage.addEventListener("dragstart", (event) => event.preventDefault());
     this.move(50);
@@ -49,10 +48,15 @@ export class Divider {
     this.handle.focus({ preventScroll: true });
     event.preventDefault(); // the browser would move the focus elsewhere
     this.follow(event);
+    this.drag(event.pointerId);
   }
 
-  drag(event) {
-    if (this.stage.hasPointerCapture(event.pointerId)) this.follow(event);
+  // Heard on the window, not the stage: a drag goes on beyond the picture, also where the capture was lost.
+  drag(pointer) {
+    const over = new AbortController();
+    const hear = (name, act) => addEventListener(name, (event) => event.pointerId === pointer && act(event), { signal: over.signal });
+    hear("pointermove", (event) => this.follow(event));
+    for (const name of ["pointerup", "pointercancel"]) hear(name, () => over.abort());
   }
 
   follow(event) {

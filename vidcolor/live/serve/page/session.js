@@ -104,16 +104,17 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("lost"));
   }
 
-  // Lets the server go; also called when the page is left, hence keepalive.
+  // Lets the server go; also called when the page is left, hence keepalive. The server is told before the connection
+  // ends: it would close its side by itself, and know nothing any more of what it is told to stop.
   close() {
     this.over = true;
     clearInterval(this.pinging);
     clearTimeout(this.doubt);
-    this.peer?.close();
-    if (!this.id) return;
+    const end = () => this.peer?.close();
+    if (!this.id) return end();
     const path = `/api/live/${encodeURIComponent(this.id)}`;
     this.id = null;
-    fetch(path, { method: "DELETE", keepalive: true }).catch(() => {}); // a server that is gone has nothing to free
+    fetch(path, { method: "DELETE", keepalive: true }).then(end, end); // a server that is gone has nothing to free
   }
 }
 
