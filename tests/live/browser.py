@@ -19,9 +19,9 @@ from tests.conftest import CLIPS, ROOT, SAMPLE
 
 CAMERA_WIDTH = 640
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--disable-features=WebRtcHideLocalIpsWithMdns",
+         "--disable-background-networking", "--disable-component-update",
+         "--disable-features=WebRtcHideLocalIpsWithMdns",  # names of this kind resolve on few machines
          "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
-
 
 
 def clip(name: str) -> Path:
@@ -40,7 +40,7 @@ def need_browser() -> tuple[str, str]:
 
 
 def make_camera(source: Path, target: Path, *, frames: int) -> Path:
-    """The first frames of a clip as Motion JPEG of a webcam's size, which Chromium plays as its camera, again and again."""
+    """The first frames of a clip as Motion JPEG of a webcam's size, which Chromium plays as its camera in a loop."""
     with av.open(str(source)) as film, av.open(str(target), "w", format="mjpeg") as out:
         stream = out.add_stream("mjpeg", rate=Fraction(25), options={"qmin": "2", "qmax": "4"})
         video = film.streams.video[0]
@@ -120,12 +120,15 @@ def browsing(camera: Path | None, folder: Path, *, size: tuple[int, int] = (1280
         options.add_argument(flag)
     if camera is not None:
         options.add_argument("--use-fake-device-for-media-stream")
-        options.add_argument(f"--use-file-for-fake-video-capture={camera}")
+        options.add_argument(f"--use-file-for-fake-video-capture={camera.name}")  # the camera's name in the page
     if allowed:
         options.add_argument("--use-fake-ui-for-media-stream")  # no question asked
     options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
+    folder.mkdir(parents=True, exist_ok=True)
+    browser = webdriver.Chrome(
+        options=options, service=Service(driver, popen_kw={"cwd": camera.parent if camera else folder})
+    )
     try:
         screen(browser, size, dark=dark)
         if not allowed:

@@ -5,6 +5,7 @@ VIDCOLOR_SHOTS=FOLDER keeps pictures of each tab in use, by width and by light.
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -30,9 +31,12 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("looks")
     film = make_film(SAMPLE, folder / "His Girl Friday, reel 1.mp4", frames=60)
     long = make_film(SAMPLE, folder / "His Girl Friday, reel 2.mp4", frames=1500)
-    stills = [make_still(SAMPLE, folder / f"still {at}.png", at=at) for at in (5, 175)]
+    stills = [make_still(SAMPLE, folder / f"still {at}.png", at=at) for at in (5, 100)]
     with serving() as url, browsing(make_camera(SAMPLE, folder / "camera.mjpeg", frames=150), folder) as made:
         made.get(url)
+        for which in TABS:
+            tab(made, which)
+            keep(made, f"{which}-empty")
         upload(made, "photo", *stills)
         wait(lambda: len(made.find_elements("css selector", "#photos .card[data-state='done']")) == 2, "photographs")
         upload(made, "film", film)
@@ -48,7 +52,7 @@ def page(tmp_path_factory):
 def test_it_fits_every_screen_and_is_photographed(page):
     for name, size in SCREENS.items():
         for dark in (True, False):
-            screen(page, size, dark=dark, touch=size[0] < 500)
+            screen(page, size, dark=dark, touch=size[0] < 500, still=True)
             for which in TABS:
                 tab(page, which)
                 page.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
@@ -56,6 +60,11 @@ def test_it_fits_every_screen_and_is_photographed(page):
                 small = page.execute_script(SMALL_TARGETS)
                 assert not small, (name, which, small)
                 keep(page, f"{which}-{name}-{'dark' if dark else 'light'}")
+                if which == "film":
+                    page.execute_script(
+                        "document.querySelector('.viewer:not([hidden]) .transport').scrollIntoView({ block: 'end' })"
+                    )
+                    keep(page, f"player-{name}-{'dark' if dark else 'light'}")
     screen(page, SCREENS["desktop"], dark=True)
 
 
@@ -96,16 +105,24 @@ def test_all_that_can_be_operated_has_a_name_and_a_role(page):
     headings = "return [...document.querySelectorAll('h1,h2,h3')].filter(h => h.checkVisibility()).map(h => h.tagName)"
     levels = [int(h[1]) for h in page.execute_script(headings)]
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False)), levels
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), levels
 
 
 def test_tabs_go_by_arrow_keys_and_the_keyboard_meets_all_in_order(page):
     from selenium.webdriver import ActionChains
 
     tab(page, "live")
-    for key, expected in (("\ue014", "film"), ("\ue014", "photo"), ("\ue014", "live"), ("\ue010", "photo"), ("\ue011", "live")):
+    for key, expected in (
+        ("\ue014", "film"),
+        ("\ue014", "photo"),
+        ("\ue014", "live"),
+        ("\ue010", "photo"),
+        ("\ue011", "live"),
+    ):
         ActionChains(page).send_keys(key).perform()
-        shown = page.execute_script("return [...document.querySelectorAll('[role=tabpanel]')].filter(p => !p.hidden).map(p => p.id)")
+        shown = page.execute_script(
+            "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => !p.hidden).map(p => p.id)"
+        )
         assert shown == [expected]
         assert page.switch_to.active_element.get_attribute("id") == f"tab-{expected}"
         assert page.switch_to.active_element.get_attribute("aria-selected") == "true"

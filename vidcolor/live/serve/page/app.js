@@ -21,7 +21,8 @@ async function start() {
     return;
   }
   describe(limits);
-  const jobs = new Jobs((away) => say(lost, away ? "The server is out of reach; trying again …" : "", { fault: away }));
+  const reload = { action: "Reload", onAction: () => location.reload() };
+  const jobs = new Jobs((error) => say(lost, error?.message ?? "", { fault: true, ...(error?.status === 401 ? reload : {}) }));
   live();
   films(jobs, limits);
   photos(jobs, limits);

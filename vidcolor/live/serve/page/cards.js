@@ -4,6 +4,8 @@ import { dropZone } from "./drop.js";
 import { $, plural, say, size, span, strength, write } from "./text.js";
 import { refusal, send, Uploads } from "./upload.js";
 
+const PREVIEW = 1000; // ms between two preview frames; the server makes no more
+
 // One of the two tabs. `name`: "film" or "photo", as in index.html; `kind`: as the server calls it;
 // `finish(card, job, fresh)`: fills the card of a job that is done, once; gives what is to be closed with it, or nothing.
 export class Shelf {
@@ -16,6 +18,7 @@ export class Shelf {
     this.cards = new Map(); // job id -> { root, closer }
     this.fresh = new Set(); // ids of jobs that were uploaded since the page was opened
     this.uploads = new Uploads((item) => this.upload(item));
+    addEventListener("beforeunload", (event) => this.uploads.busy && event.preventDefault());
     dropZone($(`#${name}-file`).parentElement, (files) => this.take(files));
     jobs.listen((all) => this.show(all.filter((job) => job.kind === kind)));
   }
@@ -110,7 +113,7 @@ export class Shelf {
     write($(".fault", root), job.error ?? (job.state === "cancelled" ? "Cancelled." : ""));
     const working = job.state === "queued" || job.state === "running";
     $(".working", root).hidden = !working;
-    if (working) this.advance(root, job);
+    if (working) this.advance(card, job);
     write($(".remove", root), working ? "Cancel" : "Remove");
     $(".remove", root).setAttribute("aria-label", `${working ? "Cancel" : "Remove"} ${job.name}`);
     if (job.state !== "done" || card.done) return;
@@ -119,10 +122,13 @@ export class Shelf {
     download.href = job.download_url;
     download.hidden = false;
     download.setAttribute("aria-label", `Download ${job.name} in colour`);
+    // For who does not see the card change; the others need no line.
+    if (this.fresh.has(job.id)) write($("#news"), `${job.name} is ready.`);
     card.closer = this.finish(root, job, this.fresh.has(job.id)) ?? null;
   }
 
-  advance(root, job) {
+  advance(card, job) {
+    const { root } = card;
     const bar = $("progress", root);
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
     if (job.total && job.state === "running") bar.value = Math.min(1, job.frames / job.total);
@@ -130,7 +136,9 @@ export class Shelf {
     else bar.removeAttribute("value"); // the length is not known: the bar only moves
     write($(".status", root), status(job));
     const preview = $(".preview", root);
-    if (preview && job.preview_url) {
+    const now = performance.now();
+    if (preview && job.preview_url && now - (card.previewed ?? -PREVIEW) >= PREVIEW) {
+      card.previewed = now;
       preview.src = `${job.preview_url}?n=${job.frames}`;
       preview.hidden = false;
     }

@@ -8,7 +8,8 @@ export function films(jobs, limits) {
   new Shelf({ name: "film", kind: "film", jobs, limits, finish });
 }
 
-// A film that was uploaded just now is opened; others wait to be asked for, so that nothing is loaded in vain.
+// A film that was uploaded just now is opened, unless another is being watched; the rest wait to be asked for, so that
+// nothing is loaded in vain.
 function finish(root, job, fresh) {
   const open = $(".open", root);
   const viewer = $(".viewer", root);
@@ -25,6 +26,6 @@ function finish(root, job, fresh) {
 
   open.hidden = false;
   open.addEventListener("click", () => toggle(viewer.hidden));
-  toggle(fresh);
+  toggle(fresh && !root.parentElement.querySelector('.open[aria-expanded="true"]'));
   return { close: () => player?.close() };
 }

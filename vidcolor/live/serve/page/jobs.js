@@ -1,11 +1,11 @@
 // The visitor's jobs as the server tells them: one event stream for the whole page, handed to whoever listens.
 
-import { call } from "./api.js";
+import { call, ServerError } from "./api.js";
 
 const PATIENCE = 3000; // ms before a stream that the server has closed is opened again
 
 export class Jobs {
-  // lost: called with true when the server is out of reach, with false when it is back.
+  // lost: called with a ServerError when the server is out of reach, with null when it is back.
   constructor(lost) {
     this.lost = lost;
     this.list = [];
@@ -19,20 +19,22 @@ export class Jobs {
   async start() {
     try {
       this.take((await call("GET", "/api/jobs")).jobs);
-    } catch {
-      this.lost(true);
+    } catch (error) {
+      this.lost(error);
+      if (error.status === 401) return; // it was started anew and knows nobody: only a reload helps
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
     }
     this.stream();
   }
 
   stream() {
     const source = new EventSource("/api/jobs/events");
-    source.addEventListener("open", () => this.lost(false));
+    source.addEventListener("open", () => this.lost(null));
     source.addEventListener("message", (event) => this.take(JSON.parse(event.data).jobs));
     source.addEventListener("error", () => {
-      this.lost(true);
-      // The browser reconnects by itself, but not after an answer other than 200.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.stream(), PATIENCE);
+      this.lost(new ServerError(0, "The server is out of reach; trying again …"));
+      // The browser reconnects by itself, but not after an answer other than 200, whose reason it does not tell.
+      if (source.readyState === EventSource.CLOSED) this.start();
     });
   }
 

@@ -32,11 +32,15 @@ export class Player {
       $(".stage", this.viewer).classList.add("single");
       this.follower = null;
     });
+    lead.addEventListener("error", () => {
+      $(".time", this.viewer).textContent = "This browser cannot play the film; download it.";
+      $(".play", this.viewer).disabled = true;
+    });
     lead.addEventListener("play", () => this.state(true));
     lead.addEventListener("pause", () => this.state(false));
     lead.addEventListener("seeked", () => this.align());
     lead.addEventListener("timeupdate", () => this.show());
-    $(".play", this.viewer).addEventListener("click", () => (lead.paused ? lead.play() : lead.pause()));
+    $(".play", this.viewer).addEventListener("click", () => (lead.paused ? lead.play().catch(() => {}) : lead.pause()));
     this.seek.addEventListener("input", () => {
       lead.currentTime = Number(this.seek.value);
       this.align();
@@ -46,6 +50,9 @@ export class Player {
       event.target.textContent = lead.muted ? "Sound off" : "Sound on";
       event.target.setAttribute("aria-pressed", String(lead.muted));
     });
+    const full = $(".full", this.viewer);
+    full.hidden = !document.fullscreenEnabled; // phones that know it only for single videos
+    full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : this.viewer.requestFullscreen()));
   }
 
   state(playing) {

@@ -9,14 +9,15 @@ export function size(bytes) {
     bytes /= 1000;
     step += 1;
   }
-  return `${bytes >= 10 || step === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[step]}`;
+  return `${bytes >= 10 || step === 0 ? Math.round(bytes) : Number(bytes.toFixed(1))} ${units[step]}`;
 }
 
-// A span of time in words: "40 s", "3 min", "2 h".
+// A span of time in words: "40 s", "3 min", "2 hours".
 export function span(seconds) {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${Math.round(seconds / 3600)} h`;
+  if (seconds < 3570) return `${Math.round(seconds / 60)} min`;
+  const hours = Math.round(seconds / 3600);
+  return hours === 1 ? "1 hour" : `${hours} hours`;
 }
 
 // A place in a film: "1:05".
