@@ -147,6 +147,15 @@ def upload(page, kind: str, *paths: Path) -> None:
     page.find_element("id", f"{kind}-file").send_keys("\n".join(str(p) for p in paths))
 
 
+def drop(page, selector: str, path: Path) -> None:
+    """Drag a file from the desktop onto an element."""
+    box = page.find_element("css selector", selector).rect
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
 def test_a_film_is_uploaded_coloured_compared_and_downloaded(page, tmp_path):
     film = make_film(SAMPLE, tmp_path / "girl <b>friday.mp4", frames=100)
     page.execute_script(RECORD)
@@ -202,6 +211,26 @@ def test_films_wait_in_line_and_are_cancelled(page, tmp_path):
     assert focused == "film-file"  # the keyboard is not lost with the card
 
 
+def test_an_upload_shows_how_far_it_is_and_is_cancelled(page, tmp_path):
+    film = make_film(SAMPLE, tmp_path / "slow.mp4", frames=400)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}  # bytes a second
+    page.execute_cdp_cmd("Network.enable", {})
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    try:
+        upload(page, "film", film)
+        wait(lambda: text(page, "#films .status").startswith("Sending, "), "the upload")
+        wait(
+            lambda: 0 < float(page.find_element("css selector", "#films progress").get_attribute("value")) < 1,
+            "it to move",
+        )
+        page.find_element("css selector", "#films .remove").click()
+        wait(lambda: not page.find_elements("css selector", "#films .card"), "it to be gone")
+    finally:
+        page.execute_cdp_cmd("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    assert page.execute_script("return fetch('/api/jobs').then(a => a.json())")["jobs"] == []
+    assert text(page, "#film-message") == ""
+
+
 def test_photos_are_coloured_and_a_wrong_file_is_named(page, tmp_path):
     stills = [make_still(clip(name), tmp_path / f"{name}{end}", at=10)
               for name, end in (("beach", ".jpg"), ("dog_park", ".png"))]  # fmt: skip
@@ -218,6 +247,15 @@ def test_photos_are_coloured_and_a_wrong_file_is_named(page, tmp_path):
         job.find_element("css selector", ".handle").send_keys("\ue011")
         assert job.find_element("css selector", ".handle").get_attribute("aria-valuenow") == "0"
 
+    press(page, "#photo-strength", "\ue011")  # grey is what was asked for
+    plain = make_still(clip("beach"), tmp_path / "plain.png", at=20)
+    drop(page, "#photo .drop", plain)
+    card = "//*[@id='photos']//h3[text()='plain.png']/ancestor::li[@data-state='done']"
+    wait(lambda: page.find_elements("xpath", card), "the dropped picture")
+    picture = f"[data-job='{page.find_element('xpath', card).get_attribute('data-job')}'] .result"
+    wait(lambda: sample(page, picture)["luma"] > 5, "its picture")
+    assert sample(page, picture)["colourfulness"] < GREY
+
     page.allowed = ["415"]
     wrong = tmp_path / "notes.jpg"
     wrong.write_text("no picture at all")
@@ -225,7 +263,7 @@ def test_photos_are_coloured_and_a_wrong_file_is_named(page, tmp_path):
     wait(lambda: "notes.jpg" in text(page, "#photo-message"), "the server's line")
     assert "read" in text(page, "#photo-message")
     assert page.execute_script("return document.querySelector('#photo-message').getAttribute('role')") == "status"
-    assert len(page.find_elements("css selector", "#photos .card")) == 2
+    assert len(page.find_elements("css selector", "#photos .card")) == 3
 
 
 def test_a_camera_that_is_missing_or_not_allowed_is_said(address, tmp_path):
@@ -247,3 +285,9 @@ def test_a_lost_connection_offers_to_try_again(chromium):
     wait(lambda: "out of reach" in text(chromium, "#lost"), "the server to be missed")
     assert chromium.find_element("css selector", "#live-message button").text == "Try again"
     assert chromium.execute_script("return document.querySelector('#live-after').srcObject") is None
+
+    with serving("--port", url.rstrip("/").rpartition(":")[2]):  # which knows nobody from before
+        wait(lambda: chromium.find_elements("css selector", "#lost button"), "a way back")
+        chromium.find_element("css selector", "#lost button").click()
+        start_live(chromium)
+        assert text(chromium, "#lost") == ""

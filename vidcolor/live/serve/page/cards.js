@@ -1,7 +1,7 @@
 // What film and photo tab have in common: files become uploads, uploads become jobs, each with its card.
 
 import { dropZone } from "./drop.js";
-import { $, plural, say, size, span, strength, write } from "./text.js";
+import { $, clock, plural, say, size, span, strength, write } from "./text.js";
 import { refusal, send, Uploads } from "./upload.js";
 
 const PREVIEW = 1000; // ms between two preview frames; the server makes no more
@@ -156,7 +156,7 @@ function status(job) {
 }
 
 function facts(job) {
-  const parts = [job.width && job.height ? `${job.width} × ${job.height}` : "", job.kind === "film" && job.duration ? span(job.duration) : "",
+  const parts = [job.width && job.height ? `${job.width} × ${job.height}` : "", job.kind === "film" && job.duration ? clock(job.duration) : "",
     job.size ? size(job.size) : "", job.expires_in === null ? "" : `kept for ${span(Math.ceil(job.expires_in / 60) * 60)}`];
   return parts.filter(Boolean).join(" · ");
 }
