@@ -94,6 +94,11 @@ def test_the_live_picture_comes_back_coloured_and_alive(page, record_property):
     press(page, "#live-strength", "\ue010")  # End: 2
     wait(lambda: sample(page, "#live-after")["colourfulness"] > COLOURFUL, "colour again")
 
+    grey = "return getComputedStyle(document.querySelector('#live-before')).filter"
+    assert page.execute_script(grey) == "grayscale(1)"
+    press(page, "#before-look", "true")
+    assert page.execute_script(grey) == "none"
+
     page.find_element("id", "live-stop").click()
     assert "off" in text(page, "#live-message")
     assert page.execute_script("return document.querySelector('#live-before').srcObject") is None
@@ -182,6 +187,14 @@ def test_a_film_is_uploaded_coloured_compared_and_downloaded(page, tmp_path):
     press(page, "#films .seek", "\ue011")
     wait(lambda: max(page.execute_script(apart)) < 0.02, "both at the start")
 
+    page.find_element("css selector", "#films .mute").click()
+    assert page.execute_script("return document.querySelector('#films .result').muted")
+    whole = "return document.fullscreenElement?.className ?? ''"
+    page.find_element("css selector", "#films .full").click()
+    wait(lambda: page.execute_script(whole) == "viewer", "the full screen")
+    page.find_element("css selector", "#films .full").click()
+    wait(lambda: page.execute_script(whole) == "", "the page again")
+
     page.refresh()  # the tab and the job are still there
     wait(lambda: page.find_elements("css selector", "#films .card[data-state='done']"), "the job after a reload")
     page.find_element("css selector", "#films .open").click()
@@ -259,9 +272,12 @@ def test_photos_are_coloured_and_a_wrong_file_is_named(page, tmp_path):
     page.allowed = ["415"]
     wrong = tmp_path / "notes.jpg"
     wrong.write_text("no picture at all")
-    upload(page, "photo", wrong)
+    empty = tmp_path / "nothing.png"
+    empty.touch()
+    upload(page, "photo", wrong, empty)
     wait(lambda: "notes.jpg" in text(page, "#photo-message"), "the server's line")
     assert "read" in text(page, "#photo-message")
+    assert "nothing.png is empty" in text(page, "#photo-message")  # neither line hides the other
     assert page.execute_script("return document.querySelector('#photo-message').getAttribute('role')") == "status"
     assert len(page.find_elements("css selector", "#photos .card")) == 3
 

@@ -6,6 +6,8 @@ import { refusal, send, Uploads } from "./upload.js";
 
 const PREVIEW = 1000; // ms between two preview frames; the server makes no more
 
+const MOST = 4; // lines of what went wrong that are shown
+
 // One of the two tabs. `name`: "film" or "photo", as in index.html; `kind`: as the server calls it;
 // `finish(card, job, fresh)`: fills the card of a job that is done, once; gives what is to be closed with it, or nothing.
 export class Shelf {
@@ -15,6 +17,7 @@ export class Shelf {
     this.template = $(`#${name}-card`);
     this.message = $(`#${name}-message`);
     this.strength = strength(name);
+    this.faults = []; // what went wrong with the files chosen last
     this.cards = new Map(); // job id -> { root, closer }
     this.fresh = new Set(); // ids of jobs that were uploaded since the page was opened
     this.uploads = new Uploads((item) => this.upload(item));
@@ -24,9 +27,9 @@ export class Shelf {
   }
 
   take(files) {
+    if (!this.uploads.busy) this.faults = [];
     say(this.message, "");
-    const faults = files.map((file) => refusal(file, this.limits)).filter(Boolean);
-    if (faults.length) say(this.message, faults.join(" "), { fault: true });
+    for (const file of files) this.tell(refusal(file, this.limits));
     const strong = this.strength();
     const items = files.filter((file) => !refusal(file, this.limits)).map((file) => {
       const item = { file, strength: strong, root: this.card(file.name), stop: new AbortController() };
@@ -59,8 +62,16 @@ export class Shelf {
     } catch (error) {
       if (error.name === "AbortError") return;
       this.away(root);
-      say(this.message, error.message, { fault: true });
+      this.tell(error.message.includes(file.name) ? error.message : `${file.name}: ${error.message}`);
     }
+  }
+
+  // Of many files several may fail: none of the lines takes the place of another.
+  tell(line) {
+    if (!line) return;
+    this.faults.push(line);
+    const more = this.faults.length - MOST;
+    say(this.message, [...this.faults.slice(0, MOST), ...(more > 0 ? [`And ${plural(more, "file")} more.`] : [])].join("\n"), { fault: true });
   }
 
   card(name) {
@@ -156,7 +167,9 @@ function status(job) {
 }
 
 function facts(job) {
-  const parts = [job.width && job.height ? `${job.width} × ${job.height}` : "", job.kind === "film" && job.duration ? clock(job.duration) : "",
+  const parts = [job.width && job.height ? `${job.width} × ${job.height}` : "", job.kind === "film" && job.duration ? length(job.duration) : "",
     job.size ? size(job.size) : "", job.expires_in === null ? "" : `kept for ${span(Math.ceil(job.expires_in / 60) * 60)}`];
   return parts.filter(Boolean).join(" · ");
 }
+
+const length = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s` : clock(seconds));
