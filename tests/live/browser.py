@@ -84,7 +84,7 @@ def make_film(source: Path, target: Path, *, frames: int) -> Path:
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[str]:
-    """A server as users start it, on a free port; gives its address. It ends by Ctrl-C's signal, cleanly."""
+    """A server as users start it, on a free port; gives its address. In the end it must go quietly, without a fault."""
     command = [sys.executable, "-m", "vidcolor", "serve", "--port", "0", "--size", "96", *arguments]
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
