@@ -150,11 +150,12 @@ class Receiver(threading.Thread):
                         self.sounds.append((digest(bytes(packet)), float(packet.pts * packet.time_base), came))
                     elif packet.stream.type == "video":
                         for frame in packet.decode():
+                            assert isinstance(frame, av.VideoFrame)
                             number = read(plane(frame, 0))
                             if number is None:
                                 self.unreadable += 1
                             else:
-                                self.pictures.append((number, float(frame.pts * frame.time_base), time.monotonic()))
+                                self.pictures.append((number, frame.time or 0.0, time.monotonic()))
         except av.FFmpegError:
             pass  # silence: it is over
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,13 +26,30 @@ from PIL import Image
 
 from tests.conftest import SAMPLE
 from tests.films import chroma_spread, read
-from tests.live.browser import PATIENCE, Served
 from vidcolor.live.serve.app import Server
 from vidcolor.live.serve.guard import COOKIE, Guard
 from vidcolor.live.serve.limits import Limits
 from vidcolor.live.serve.uploads import clean_name
 
 LIMITS = Limits(connect_seconds=60)
+PATIENCE = 60  # seconds that anything may take on a busy machine
+
+
+class Served:
+    """`vidcolor serve` in a process of its own, on a port that is free."""
+
+    def __init__(self, *arguments: str, scheme: str = "http") -> None:
+        command = [sys.executable, "-m", "vidcolor", "serve", "--port", "0", "--size", "96", "-q", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.address = self.process.stdout.readline().strip()
+        assert self.address.startswith(f"{scheme}://"), self.process.stderr.read()
+
+    def close(self) -> str:
+        """End it as Ctrl-C does; what it has said."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=PATIENCE)
+        return said
 
 
 class House:

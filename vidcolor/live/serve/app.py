@@ -20,7 +20,7 @@ from vidcolor.jobs import FILMS, STILLS
 from vidcolor.live.serve.backend import Priority, SharedBackend
 from vidcolor.live.serve.guard import VISITOR, Guard, dressed, fault
 from vidcolor.live.serve.jobs import Job, Jobs, job_options
-from vidcolor.live.serve.limits import JSON_BYTES, Limits
+from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
 from vidcolor.options import ColorizeOptions
@@ -219,8 +219,10 @@ class Server:
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     try:
-        told = await request.json()
-    except (ValueError, UnicodeDecodeError):
+        told = await asyncio.wait_for(request.json(), JSON_SECONDS)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason="the request came too slowly; try again") from None
+    except (ValueError, LookupError, RecursionError):  # no JSON, no such charset, a thousand brackets
         raise web.HTTPBadRequest(reason="the request is no JSON") from None
     if not isinstance(told, dict):
         raise web.HTTPBadRequest(reason="the request is no JSON object")

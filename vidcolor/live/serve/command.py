@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import errno
 import importlib.util
+import ipaddress
+import math
 import secrets
 import signal
 import socket
@@ -90,9 +92,10 @@ def run(
     with Colorizer(options) as colorizer:
         terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
         host, port = door.getsockname()[:2]
-        hosts = (*args.allow_host, *(() if args.host in ("0.0.0.0", "::") else (args.host,)))
-        guard = Guard(hosts, token, limits.max_requests)
+        everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+        guard = Guard((*args.allow_host, args.host), token, limits.max_requests, any_address=everywhere)
         server = Server(colorizer.backend, options, limits, guard)
+        host = "localhost" if everywhere else host
         shown = f"[{host}]" if ":" in host else host
         address = f"http{'s' if tls else ''}://{shown}:{port}/" + (f"?token={token}" if token else "")
         asyncio.run(serve_until_signal(server, door, tls, lambda: terminal.out(address)))
@@ -164,7 +167,7 @@ def make_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | Non
 
 def make_limits(args: argparse.Namespace) -> Limits:
     for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "keep"):
-        if not getattr(args, name) > 0:
+        if not 0 < getattr(args, name) < math.inf:
             raise OptionError(f"{name.replace('_', '-')} {getattr(args, name):g} is out of range; give more than 0")
     return Limits(
         max_bytes=int(args.max_size * 1e6), max_seconds=args.max_minutes * 60, max_jobs=args.max_jobs,
