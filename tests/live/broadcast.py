@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -23,17 +24,19 @@ from vidcolor.summary import Summary
 WIDTH, HEIGHT = 192, 144
 
 
-def make_cast(target: Path, *, width: int = WIDTH, height: int = HEIGHT, form: str = "mp4", sound: bool = True) -> Path:
+def make_cast(
+    target: Path, *, width: int = WIDTH, height: int = HEIGHT, form: str = "mp4", codec: str = "libx264"
+) -> Path:
     """Six seconds of grey H.264 without B-frames, a key frame every twelve, and the sample's own AAC."""
     with av.open(str(SAMPLE)) as film, av.open(str(target), "w", format=form) as out:
         video = film.streams.video[0]
         options = {"preset": "ultrafast", "tune": "zerolatency", "g": "12", "crf": "20"}
-        made = out.add_stream("libx264", rate=video.average_rate, options=options)
+        made = out.add_stream(codec, rate=video.average_rate, options=options if codec == "libx264" else {"g": "12"})
         made.width, made.height, made.pix_fmt = width, height, "yuv420p"
         made.codec_context.time_base = made.time_base = video.time_base
-        audio = out.add_stream_from_template(film.streams.audio[0], opaque=True) if sound else None
+        audio = out.add_stream_from_template(film.streams.audio[0], opaque=True)
         for packet in film.demux():
-            if packet.dts is None or (packet.stream.type == "audio" and audio is None):
+            if packet.dts is None:
                 continue
             if packet.stream.type == "audio":
                 packet.stream = audio
@@ -128,7 +131,7 @@ def sound(path: Path) -> list[bytes]:
 
 
 def rising(values: list) -> bool:
-    return all(b > a for a, b in zip(values, values[1:], strict=False))
+    return all(b > a for a, b in itertools.pairwise(values))
 
 
 def within(part: list[bytes], whole: list[bytes]) -> bool:
