@@ -13,15 +13,15 @@ import time
 from fractions import Fraction
 
 import av
+from av.container import InputContainer, OutputContainer
 
 
 def send(file: str, url: str, form: str, seconds: float) -> None:
     """Copy the packets of `file` to `url` at their own pace; the film is repeated until `seconds` are over."""
     options = {"rtsp_transport": "tcp"} if form == "rtsp" else {}
     began, offset = time.monotonic(), Fraction(0)
-    with av.open(file) as film, av.open(url, "w", format=form, container_options=options) as out:
-        out.flags |= 0x200  # AVFMT_FLAG_FLUSH_PACKETS
-        copies = {s.index: out.add_stream_from_template(s, opaque=True) for s in film.streams}
+    with av.open(file) as film, call(url, form, film, options) as out:
+        copies = {s.index: c for s, c in zip(film.streams, out.streams, strict=True)}
         length = Fraction(film.duration, av.time_base)
         for _ in itertools.count():
             for packet in film.demux():
@@ -38,6 +38,21 @@ def send(file: str, url: str, form: str, seconds: float) -> None:
                 out.mux_one(packet)
             offset += length
             film.seek(0)
+
+
+def call(url: str, form: str, film: InputContainer, options: dict[str, str]) -> OutputContainer:
+    """A connection, as soon as somebody listens."""
+    for _ in range(200):
+        out = av.open(url, "w", format=form, container_options=options)
+        out.flags |= 0x200  # AVFMT_FLAG_FLUSH_PACKETS
+        for stream in film.streams:
+            out.add_stream_from_template(stream, opaque=True)
+        try:
+            out.start_encoding()
+            return out
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit(f"nobody listens on {url}")
 
 
 def receive(url: str, file: str, listen: bool) -> None:

@@ -14,7 +14,7 @@ from av.stream import Stream
 
 from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
-from vidcolor.live.streams.address import HTTP, scheme
+from vidcolor.live.streams.address import HTTP, LIVE, scheme
 from vidcolor.live.streams.pacing import Pace
 from vidcolor.live.streams.source import Source, why
 from vidcolor.live.streams.timeline import Running
@@ -53,8 +53,11 @@ class Feed:
         self, source: Source, note: Callable[[str], None], *, start: float | None = None, end: float | None = None
     ) -> None:
         self.source, self.note = source, note
-        reader = source.open(live=source.network or source.options.live, start=start, end=end)
+        endless = scheme(source.address) in LIVE  # what `end` cuts off, and nothing to seek in
+        cuts = (None, None) if endless else (start, end)
+        reader = source.open(live=source.network or source.options.live, start=cuts[0], end=cuts[1])
         self.live = source.is_live(reader)
+        self.end = Fraction(end).limit_denominator(1000) if endless and end is not None else None
         self.reader: Reader | None = reader
         self.info = reader.info
         self.line = Running(reader.info.time_base)
@@ -74,8 +77,10 @@ class Feed:
             try:
                 yield from self.connection(self.reader)
             except InputError as error:
+                if not self.live:
+                    raise
                 cause = self.cause(error)
-            over = not cause and (not self.live or scheme(self.source.address) in HTTP or not self.source.network)
+            over = self.complete or (not cause and (scheme(self.source.address) in HTTP or not self.source.network))
             self.leave()
             if self.source.stop.is_set() or over:
                 return
@@ -98,9 +103,16 @@ class Feed:
                 seen = now
             elif self.live and now - seen > self.source.options.timeout:
                 raise InputError(f"no picture for {self.source.options.timeout:g} s")
+            if self.complete:
+                return
             if self.place(item):
                 self.wait(item)
                 yield item
+
+    @property
+    def complete(self) -> bool:
+        """Whether as much has come as was asked for."""
+        return self.end is not None and self.line.latest >= self.end
 
     def place(self, item: Item) -> bool:
         """Put an item on the timeline and give it its slot; False: it is to be left out."""

@@ -28,7 +28,7 @@ PASSED = {  # sound that a protocol's peers know; of the other containers every 
     "rtsp": ("aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "opus", "pcm_alaw", "pcm_mulaw"),
     "hls": ("aac", "mp3", "mp3float", "ac3", "eac3"),
 }
-TRIED = {"rtp_mpegts": "mpegts"}
+TRIED = {"rtp_mpegts": "mpegts", "hls": "mpegts", "rtsp": "mp4"}  # what cannot be tried in memory -> what is alike
 
 
 class ReaderGone(OutputError):

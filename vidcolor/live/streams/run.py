@@ -119,7 +119,10 @@ class Run:
         self.over()
         self.summary.dropped = self.sink.missed + getattr(self.decoded, "dropped", 0)
         if self.progress is not None:
-            self.summary.busy = {k: v for c in self.clocks for k, v in list(c.busy.items())}
+            busy = {k: v for c in self.clocks for k, v in list(c.busy.items())}
+            if self.feed.live:
+                busy.pop("decode", None)  # most of it is waiting
+            self.summary.busy = busy
             self.progress(self.summary, 0 if self.feed.live else self.feed.info.frames)
 
     def write(self, pictures: HostFrames) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
-from vidcolor.live.streams.address import PIPE, check_local, is_stream_target
+from vidcolor.live.streams.address import LIVE, PIPE, check_local, is_stream_target, name_of, scheme
 from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.options import StreamOptions
@@ -103,6 +103,8 @@ def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOpti
     """Everything that can be refused before a connection is made."""
     if options.shots or options.save_shots:
         raise OptionError("shots and save-shots are for films in files; leave them out")
+    if options.start is not None and scheme(source) in LIVE:
+        raise OptionError(f"{name_of(source)}: is live and has no start; leave start out")
     check_local(source)
     if outlet is None:
         check_target(Path(target), overwrite=options.overwrite, source=source)

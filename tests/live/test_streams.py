@@ -1,0 +1,398 @@
+"""Streams with real peers: processes that send and receive over loopback, with FFmpeg's own protocols."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import av
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.films import chroma_spread, luma_of, read
+from tests.live.broadcast import Running, free_port, make_cast, peer, rising, sound, times, within
+from vidcolor.errors import Cancelled, InputError, OptionError, OutputError
+from vidcolor.live.streams.address import has_protocol
+from vidcolor.live.streams.options import StreamOptions
+from vidcolor.live.streams.stream import colorize_stream
+
+FAST = {"preset": "ultrafast"}
+
+
+@pytest.fixture(scope="module")
+def cast(tmp_path_factory):
+    return make_cast(tmp_path_factory.mktemp("cast") / "cast.mp4")
+
+
+@pytest.fixture
+def color(colorizer):
+    """A function that colours a stream, in this thread."""
+
+    def run(source, target, stream=None, **changes):
+        options = dataclasses.replace(colorizer.options, **changes)
+        return colorize_stream(str(source), str(target), colorizer.backend, options, stream)
+
+    return run
+
+
+def running(colorizer, source, target, *, changes=None, **stream):
+    options = dataclasses.replace(colorizer.options, **(changes or FAST))
+    return Running(colorizer, str(source), str(target), options, **stream)
+
+
+def coloured(path) -> bool:
+    frames = read(path).frames
+    return chroma_spread(frames[len(frames) // 2]) > 1
+
+
+def test_udp_to_udp(colorizer, cast, tmp_path):
+    """Joined in the middle; stopped by the user, with everything written."""
+    came, went, out = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM), tmp_path / "out.nut"
+    with (
+        peer("receive", f"udp://127.0.0.1:{went}", out) as receiver,
+        peer("send", cast, f"udp://127.0.0.1:{came}?pkt_size=1316", "mpegts"),
+        running(colorizer, f"udp://127.0.0.1:{came}", f"udp://127.0.0.1:{went}?pkt_size=1316") as run,
+    ):
+        run.until(lambda: run.frames > 60)
+        run.stop.set()
+        summary = run.result()
+        receiver.wait(30)
+    stamps = times(out)
+    assert rising(stamps["video"])
+    assert rising(stamps["audio"])
+    assert within(sound(out), sound(cast))
+    assert coloured(out)
+    assert summary.frames >= 60
+
+
+def test_rtmp_to_rtmp(colorizer, cast, tmp_path):
+    """All that a sender has sent arrives, to the last packet of sound; the keys are not shown."""
+    came, went, out = free_port(), free_port(), tmp_path / "out.nut"
+    source, target = f"rtmp://127.0.0.1:{came}/live/secret", f"rtmp://127.0.0.1:{went}/live/secret"
+    with (
+        peer("receive", target, out, "listen") as receiver,
+        running(colorizer, source, target, listen=True, reconnect=0) as run,
+        peer("send", cast, source, "flv", 4),
+    ):
+        summary = run.result()
+        receiver.wait(30)
+    stamps = times(out)
+    assert rising(stamps["video"])
+    assert rising(stamps["audio"])
+    assert len(stamps["video"]) + summary.dropped >= 95
+    packets = sound(out)
+    assert packets == sound(cast)[: len(packets)]
+    assert len(packets) > 160
+    assert coloured(out)
+    assert "secret" not in " ".join([summary.source, summary.target, *summary.warnings, *run.notes])
+
+
+def test_rtsp_to_rtsp(colorizer, cast, tmp_path):
+    came, went, out = free_port(), free_port(), tmp_path / "out.nut"
+    with (
+        peer("receive", f"rtsp://127.0.0.1:{went}/live", out, "listen") as receiver,
+        running(colorizer, f"rtsp://127.0.0.1:{came}/live", f"rtsp://127.0.0.1:{went}/live", listen=True) as run,
+        peer("send", cast, f"rtsp://127.0.0.1:{came}/live", "rtsp"),
+    ):
+        run.until(lambda: run.frames > 60)
+        run.stop.set()
+        run.result()
+        receiver.wait(30)
+    stamps = times(out)
+    assert rising(stamps["video"])
+    assert rising(stamps["audio"])
+    assert within(sound(out), sound(cast))
+    assert coloured(out)
+
+
+def test_a_lost_source_comes_back_in_step(colorizer, cast, tmp_path):
+    """The sender is killed and started anew: one timeline, and each frame with the sound that belongs to it."""
+    address, out = f"rtmp://127.0.0.1:{free_port()}/live/key", tmp_path / "out.mkv"
+    with running(colorizer, address, out, changes={"codec": "ffv1"}, listen=True, timeout=5) as run:
+        with peer("send", cast, address, "flv") as sender:
+            run.until(lambda: run.frames > 30)
+            sender.kill()
+        with peer("send", cast, address, "flv", 3):
+            run.until(lambda: any("is back" in note for note in run.notes))
+            before = run.frames
+            run.until(lambda: run.frames > before + 30)
+            run.stop.set()
+            summary = run.result()
+    assert summary.reconnected == 1
+    stamps = times(out)
+    assert rising(stamps["video"])
+    assert rising(stamps["audio"])
+    source, film = read(cast), read(out)
+    images = {luma.tobytes(): time for luma, time in zip(source.luma, source.times, strict=True)}
+    pieces = {data: time for time, data in source.packets[0]}
+    seen = [time - images[luma.tobytes()] for luma, time in zip(film.luma, film.times, strict=True)]
+    heard = [time - pieces[data] for time, data in film.packets[0]]
+    assert abs(seen[0] - heard[0]) < 0.02
+    assert abs(seen[-1] - heard[-1]) < 0.02
+    assert seen[-1] - seen[0] > 1  # it was another connection
+
+
+def test_a_source_comes_back_with_another_codec_and_size(colorizer, cast, tmp_path):
+    other = make_cast(tmp_path / "other.flv", width=128, height=96, form="flv", codec="flv")
+    address, out = f"rtmp://127.0.0.1:{free_port()}/live/key", tmp_path / "out.mkv"
+    with running(colorizer, address, out, listen=True, timeout=5) as run:
+        with peer("send", cast, address, "flv") as sender:
+            run.until(lambda: run.frames > 20)
+            sender.kill()
+        with peer("send", other, address, "flv"):
+            run.until(lambda: any("is back" in note for note in run.notes))
+            before = run.frames
+            run.until(lambda: run.frames > before + 30)
+            run.stop.set()
+            summary = run.result()
+    assert any("came in another size" in warning for warning in summary.warnings)
+    film = read(out)
+    assert {(f.width, f.height) for f in film.frames} == {(192, 144)}
+    assert chroma_spread(film.frames[-1]) > 1
+    assert rising(film.times)
+
+
+def test_a_source_that_stays_away_is_given_up_and_what_came_is_kept(colorizer, cast, tmp_path):
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "out.mkv"
+    with running(colorizer, f"udp://127.0.0.1:{port}", out, timeout=1, reconnect=1) as run:
+        with peer("send", cast, f"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts"):
+            run.until(lambda: run.frames > 20)
+        with pytest.raises(InputError, match=r"nothing has come for 1 s; what came before is in .*out\.mkv"):
+            run.result()
+    assert coloured(out)
+    assert any("trying again for 1 s" in note for note in run.notes)
+
+
+def test_a_live_source_until_its_end(colorizer, cast, tmp_path):
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "out.mkv"
+    with (
+        peer("send", cast, f"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts"),
+        running(colorizer, f"udp://127.0.0.1:{port}", out, changes={"end": 1.5}) as run,
+    ):
+        run.result()
+    assert 1.3 < times(out)["video"][-1] < 1.7
+
+
+def test_a_lost_target_comes_back_with_a_key_frame(colorizer, cast, tmp_path):
+    """A film at its own pace to a server that dies and is started again."""
+    address = f"rtmp://127.0.0.1:{free_port()}/live/key"
+    first, second = tmp_path / "first.nut", tmp_path / "second.nut"
+    with peer("receive", address, first, "listen") as receiver:
+        time.sleep(1.5)
+        with running(colorizer, cast, address) as run:
+            run.until(lambda: run.frames > 20)
+            receiver.kill()
+            with peer("receive", address, second, "listen") as other:
+                summary = run.result()
+                other.wait(30)
+    assert summary.reconnected == 1
+    assert any("lost" in note for note in run.notes)
+    assert any("is back" in note for note in run.notes)
+    with av.open(str(second)) as film:
+        assert next(p for p in film.demux(video=0)).is_keyframe
+    assert rising(times(second)["video"])
+
+
+def test_a_film_as_a_playlist_and_back_from_a_web_server(color, cast, tmp_path):
+    playlist = tmp_path / "web" / "out.m3u8"
+    playlist.parent.mkdir()
+    color(cast, playlist)
+    text = playlist.read_text()
+    assert "#EXT-X-INDEPENDENT-SEGMENTS" in text
+    assert "#EXT-X-ENDLIST" in text
+    assert len(list(playlist.parent.glob("out-*.ts"))) == 2
+    assert sound(playlist) == sound(cast)
+    assert len(read(playlist).frames) == len(read(cast).frames)
+    with pytest.raises(OutputError, match="exists already"):
+        color(cast, playlist)
+    color(cast, playlist, overwrite=True, end=1.0)
+    assert len(list(playlist.parent.glob("out-*.ts"))) == 1
+
+    handler = functools.partial(Quiet, directory=str(playlist.parent))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        out = tmp_path / "back.mkv"
+        summary = color(f"http://127.0.0.1:{server.server_port}/out.m3u8", out, codec="ffv1")
+        with pytest.raises(InputError, match="not found there"):
+            color(f"http://127.0.0.1:{server.server_port}/none.m3u8", tmp_path / "none.mkv")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert summary.dropped == 0
+    before, after = read(playlist), read(out)
+    assert all(np.array_equal(a, b) for a, b in zip(before.luma, after.luma, strict=True))
+    assert sound(out) == sound(playlist)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_film_into_a_playlist_that_is_stopped_leaves_nothing(colorizer, cast, tmp_path):
+    with running(colorizer, cast, tmp_path / "out.m3u8") as run:
+        run.until(lambda: run.frames > 5)
+        run.stop.set()
+        with pytest.raises(Cancelled):
+            run.result()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_live_playlist_is_closed_when_stopped(colorizer, cast, tmp_path):
+    with running(colorizer, cast, tmp_path / "out.m3u8", realtime=True) as run:
+        run.until(lambda: run.frames > 20)
+        run.stop.set()
+        run.result()
+    assert "#EXT-X-ENDLIST" in (tmp_path / "out.m3u8").read_text()
+    assert coloured(tmp_path / "out.m3u8")
+
+
+def vidcolor(*words: object, **streams) -> subprocess.Popen:
+    command = [sys.executable, "-m", "vidcolor", *map(str, words), "--size", "96"]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, **streams)
+
+
+def piped(data: bytes, *words: object) -> bytes:
+    process = vidcolor(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    out, messages = process.communicate(data, timeout=60)
+    assert process.returncode == 0, messages
+    return out
+
+
+def test_pipes_of_nut_and_y4m(cast, tmp_path):
+    """Film -> NUT -> NUT -> y4m -> file: the luma stays, sound as long as the format holds it."""
+    first = piped(b"", cast, "-o", "-", "--end", "1")
+    again = piped(first, "-", "-o", "-")
+    (tmp_path / "again.nut").write_bytes(again)
+    frames = piped(again, "-", "-o", "-", "--format", "y4m")
+    assert frames.startswith(b"YUV4MPEG2")
+    assert piped(frames, "-", "-o", tmp_path / "out.mkv", "--codec", "ffv1") == b""
+    source, nut, out = read(cast), read(tmp_path / "again.nut"), read(tmp_path / "out.mkv")
+    assert len(nut.frames) == len(out.frames) > 20
+    for before, middle, after in zip(source.luma, nut.luma, out.luma, strict=False):
+        assert np.array_equal(before, middle)
+        assert np.array_equal(before, after)
+    assert sound(tmp_path / "again.nut") == sound(cast)[: len(nut.packets[0])]
+    assert coloured(tmp_path / "out.mkv")
+
+
+def test_a_reader_that_goes_away_ends_it_cleanly(cast):
+    process = vidcolor(cast, "-o", "-", stdout=subprocess.PIPE)
+    assert process.stdout.read(100_000)[:8] == b"nut/mult"
+    process.stdout.close()
+    messages = process.stderr.read().decode()
+    assert process.wait(60) == 0
+    assert "its reader has closed it" in messages
+    assert "Traceback" not in messages
+
+
+def test_a_size_that_changes_midway(cast, tmp_path):
+    small, large = (
+        make_cast(tmp_path / f"{w}.ts", width=w, height=h, form="mpegts") for w, h in ((128, 96), (256, 192))
+    )
+    out = tmp_path / "out.mkv"
+    piped(small.read_bytes() + large.read_bytes(), "-", "-o", out, "--codec", "ffv1")
+    film = read(out)
+    assert {(f.width, f.height) for f in film.frames} == {(128, 96)}
+    assert len(film.frames) > 1.9 * len(read(small).frames)
+    assert rising(film.times)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_recording_that_is_stopped_is_kept(cast, tmp_path, number):
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "out.mp4"
+    with peer("send", cast, f"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts"):
+        process = vidcolor(f"udp://127.0.0.1:{port}", "-o", out, "--crf", "5")
+        deadline = time.monotonic() + 60
+        while not any(p.stat().st_size > 20_000 for p in tmp_path.glob(".out*")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(60) == 0
+        process.stderr.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    assert coloured(out)
+    assert rising(times(out)["video"])
+
+
+def test_what_cannot_be_reached(color, tmp_path):
+    target, port = tmp_path / "out.mkv", free_port()
+    with pytest.raises(
+        InputError, match=r"rtmp://127.0.0.1:\d+/live/\*\*\*: connection refused; start the server"
+    ) as error:
+        color(f"rtmp://127.0.0.1:{port}/live/secret", target)
+    assert "secret" not in str(error.value)
+    with pytest.raises(InputError, match=r"rtsp://\*\*\*@127.0.0.1:\d+/cam: connection refused") as error:
+        color(f"rtsp://me:secret@127.0.0.1:{port}/cam", target)
+    assert "secret" not in str(error.value)
+    with pytest.raises(InputError, match="cannot be reached"):
+        color("http://host.invalid/film.mp4", target)
+    with pytest.raises(InputError, match=r"nothing has come for 0\.5 s"):
+        color(f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}", target, StreamOptions(timeout=0.5))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_host_that_says_nothing(color, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(InputError, match=r"nothing has come for 0\.5 s"):
+            color(f"rtmp://127.0.0.1:{port}/live/key", tmp_path / "out.mkv", StreamOptions(timeout=0.5))
+
+
+def test_a_target_that_refuses(color, cast):
+    with pytest.raises(OutputError, match=r"/live/\*\*\*: connection refused; start the server") as error:
+        color(cast, f"rtmp://127.0.0.1:{free_port()}/live/secret")
+    assert "secret" not in str(error.value)
+
+
+def test_srt_where_the_wheel_has_it_or_not(color, cast, tmp_path):
+    source = f"srt://127.0.0.1:{free_port(socket.SOCK_DGRAM)}?passphrase=secret"
+    if has_protocol("srt"):
+        with pytest.raises(InputError, match="srt://"):
+            color(source, tmp_path / "out.mkv", StreamOptions(timeout=0.5))
+        return
+    with pytest.raises(OptionError, match=r"without SRT.*ffmpeg -i 'srt.*\| vidcolor - --live -o") as error:
+        color(source, tmp_path / "out.mkv")
+    assert "secret" not in str(error.value)
+    with pytest.raises(OptionError, match=r"without SRT.*--format mpegts \| ffmpeg -i - -c copy -f mpegts 'srt"):
+        color(cast, source)
+
+
+def test_one_line_for_what_is_no_film(tmp_path):
+    process = vidcolor("-", "-o", tmp_path / "out.mkv", stdin=subprocess.PIPE)
+    _, messages = process.communicate(b"no film at all" * 1000, timeout=60)
+    assert process.returncode == 1
+    line = messages.decode().splitlines()[-1]
+    assert line.startswith("vidcolor: standard input: holds no film that can be read; send y4m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_thread_is_left(color, cast, tmp_path):
+    before = {t.ident for t in threading.enumerate()}
+    color(cast, tmp_path / "out.mkv", StreamOptions(live=True), end=1.0)
+    with pytest.raises(OutputError):
+        color(cast, f"rtmp://127.0.0.1:{free_port()}/live/key")
+    assert {t.ident for t in threading.enumerate()} <= before
+
+
+def test_luma_of_a_live_film_is_untouched(color, cast, tmp_path):
+    """At its own pace every frame has time, and comes through to the bit."""
+    out = tmp_path / "out.mkv"
+    color(cast, out, StreamOptions(realtime=True), codec="ffv1", end=1.5)
+    with av.open(str(cast)) as film:
+        sent = {luma_of(f).tobytes() for f in film.decode(video=0)}
+    assert all(luma.tobytes() in sent for luma in read(out).luma)
+    assert os.path.getsize(out)
