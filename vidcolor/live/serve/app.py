@@ -22,6 +22,7 @@ from vidcolor.live.serve.guard import Guard, dressed, fault
 from vidcolor.live.serve.jobs import Job, Jobs, job_options
 from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
+from vidcolor.live.serve.probe import SHOWN
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
 from vidcolor.options import ColorizeOptions
 
@@ -167,7 +168,7 @@ class Server:
         job = self.job(request)
         if job.state != "done":
             raise web.HTTPNotFound(reason="it is not ready yet")
-        headers = {}
+        headers = {"Content-Type": SHOWN.get(job.result.suffix, "video/mp4")}  # systems do not know every ending
         if "download" in request.query:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(job.download_name, safe='')}"
         return web.FileResponse(job.result, headers=headers)
