@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -179,7 +180,8 @@ def test_offers_that_cannot_be_read_get_a_400(colorizer):
             media = sdp[sdp.index("m=video") : sdp.index("m=application")]
             wrong = ["", "v=0", "m=", "\0" * 100, "m=video 9 X 1\r\n" * 3, sdp[: len(sdp) // 2], sdp + media * 5,
                      sdp.replace("m=video", "m=cinema"),
-                     sdp.replace("a=ice-ufrag", "a=u"), sdp.replace("a=rtpmap:", "a=rtpmap:x"),
+                     sdp.replace("a=fingerprint:", "a=thumb:"), sdp.replace("a=ice-ufrag", "a=u"),
+                     sdp.replace("a=rtpmap:", "a=rtpmap:x"),
                      sdp.replace("a=sendrecv", "a=recvonly"), sound["sdp"], sdp + "x" * 33_000]  # fmt: skip
             offers = [{"sdp": text, "type": "offer"} for text in wrong]
             offers += [{}, {"sdp": 5, "type": "offer"}, {"sdp": sdp, "type": "answer"}, {**good, "strength": 9},
@@ -249,6 +251,22 @@ def test_a_peer_that_never_comes_is_let_go(colorizer):
             caller = Caller()
             async with visitor.post("/api/live", json=await caller.offer()) as response:
                 assert response.status == 201
+            await until(lambda: is_free(site), "the peer to go")
+            await caller.connection.close()
+
+    run(work)
+
+
+def test_a_peer_that_is_not_who_the_offer_says_is_let_go(colorizer):
+    async def work():
+        async with running(colorizer) as site, visiting(site) as visitor:
+            caller = Caller()
+            offer = await caller.offer()
+            turned = re.sub(r"(a=fingerprint:\S+ )(\S+)", lambda m: m[1] + m[2][::-1], offer["sdp"])
+            async with visitor.post("/api/live", json={**offer, "sdp": turned}) as response:
+                assert response.status == 201  # it is found out when the peer comes
+                answer = await response.json()
+            await caller.connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
             await until(lambda: is_free(site), "the peer to go")
             await caller.connection.close()
 

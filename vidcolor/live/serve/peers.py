@@ -140,6 +140,8 @@ class Peers:
         """
         if len(re.findall("^m=", sdp, re.MULTILINE)) > SDP_LINES:
             raise ValueError("more is offered than a picture, sound and a channel")
+        if "a=fingerprint:" not in sdp:  # which aiortc finds out too late to say so
+            raise ValueError("no certificate is named")
         colorizer = LiveColorizer(self.backend, self.options)
         colorizer.strength = strength
         peer = Peer(visitor, colorizer)
