@@ -48,8 +48,9 @@ def started(temporary: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen
 def asked(base: str, path: str, token: str | None, data: bytes | None = None) -> int:
     """The status of an answer."""
     request = urllib.request.Request(base + path, data, {"Authorization": f"Bearer {token}"} if token else {})
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with browser.open(request, timeout=60) as response:
             return response.status
     except urllib.error.HTTPError as error:
         with error:
@@ -79,6 +80,19 @@ def test_other_addresses_need_a_token(capsys):
         assert status == 2
         assert "--token auto" in line
     assert said(capsys, "--token", "short")[0] == 2
+
+
+def test_with_a_token_all_addresses_are_served_and_the_printed_one_works(tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with started(temporary, "--host", "0.0.0.0", "--token", "auto") as (server, address):
+        base, _, token = address.partition("/?token=")
+        assert len(token) >= 16
+        assert asked(base, "/", None) == 401
+        assert asked(base, f"/?token={token}", None) == 200
+        assert asked(base.replace("localhost", "127.0.0.1"), "/api/limits", token) == 200
+        server.terminate()
+        assert server.wait(30) == 0
 
 
 def test_a_port_in_use_is_named(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -32,9 +33,12 @@ class Camera(VideoStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        with av.open(str(SAMPLE)) as film:
-            self.frames = [f.reformat(320, 240, "gray").reformat(format="yuv420p") for f in film.decode(video=0)]
+        self.resize(320, 240)
         self.sent = 0
+
+    def resize(self, width: int, height: int) -> None:
+        with av.open(str(SAMPLE)) as film:
+            self.frames = [f.reformat(width, height, "gray").reformat(format="yuv420p") for f in film.decode(video=0)]
 
     async def recv(self) -> av.VideoFrame:
         pts, base = await self.next_timestamp()
@@ -52,8 +56,9 @@ class Caller:
         self.heard: list[dict] = []
         self.back = None
         self.connection.on("track", self.take)
+        self.camera = Camera()
         if picture:
-            self.connection.addTrack(Camera())
+            self.connection.addTrack(self.camera)
         if sound:
             self.connection.addTrack(AudioStreamTrack())
         self.channel = self.connection.createDataChannel("control")
@@ -155,6 +160,18 @@ def test_a_live_picture_comes_back_coloured_and_alive(colorizer):
     run(work)
 
 
+def test_a_camera_that_is_turned_goes_on(colorizer):
+    async def work():
+        async with running(colorizer) as site, visiting(site) as visitor, calling(visitor) as caller:
+            for width, height in ((320, 240), (240, 320), (160, 120)):
+                caller.camera.resize(width, height)
+                await until_seen(
+                    caller, lambda rgb, w=width, h=height: rgb.shape[:2] == (h, w) and colourfulness(rgb) > 10, "colour"
+                )
+
+    run(work)
+
+
 def test_nonsense_on_the_control_channel_does_no_harm(colorizer):
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor, calling(visitor) as caller:
@@ -182,7 +199,8 @@ def test_offers_that_cannot_be_read_get_a_400(colorizer):
                      sdp.replace("m=video", "m=cinema"),
                      sdp.replace("a=fingerprint:", "a=thumb:"), sdp.replace("a=ice-ufrag", "a=u"),
                      sdp.replace("a=rtpmap:", "a=rtpmap:x"),
-                     sdp.replace("a=sendrecv", "a=recvonly"), sound["sdp"], sdp + "x" * 33_000]  # fmt: skip
+                     sdp.replace("a=sendrecv", "a=recvonly"), sound["sdp"], sdp + "x" * 33_000,
+                     sdp + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * 101]  # fmt: skip
             offers = [{"sdp": text, "type": "offer"} for text in wrong]
             offers += [{}, {"sdp": 5, "type": "offer"}, {"sdp": sdp, "type": "answer"}, {**good, "strength": 9},
                        {**good, "strength": "x"}, {**good, "strength": True}]  # fmt: skip
@@ -252,6 +270,21 @@ def test_a_peer_that_never_comes_is_let_go(colorizer):
             async with visitor.post("/api/live", json=await caller.offer()) as response:
                 assert response.status == 201
             await until(lambda: is_free(site), "the peer to go")
+            await caller.connection.close()
+
+    run(work)
+
+
+def test_callers_who_hang_up_before_they_are_answered_leave_nothing(colorizer):
+    async def work():
+        limits = Limits(connect_seconds=0.5, max_visitor_peers=99, max_peers=99)
+        async with running(colorizer, limits) as site, visiting(site) as visitor:
+            caller = Caller()
+            offer = await caller.offer()
+            for patience in np.linspace(0.0, 0.05, 20):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(visitor.post("/api/live", json=offer), patience)
+            await until(lambda: is_free(site), "the peers to go")
             await caller.connection.close()
 
     run(work)
