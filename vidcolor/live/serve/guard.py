@@ -14,7 +14,6 @@ from aiohttp import web
 
 LOG = logging.getLogger(__name__)
 COOKIE = "vidcolor"
-VISITOR = web.RequestKey("visitor", str)  # set on every request that is let in, but for the page itself
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -127,7 +126,6 @@ class Guard:
         if visitor is None and not (self.token is not None and self.brings_token(request)):
             how = "add ?token=... to the address, as the server printed it" if self.token else "open the page first"
             return fault(401, f"not let in; {how}")
-        request[VISITOR] = visitor or "token"
         return None
 
     @staticmethod
@@ -153,6 +151,10 @@ class Guard:
         """The visitor's name, where the cookie is one of ours."""
         name, _, signature = request.cookies.get(COOKIE, "").partition(".")
         return name if name and same(signature, self.sign(name)) else None
+
+    def name_of(self, request: web.Request) -> str:
+        """Whose a request is that was let in; programs that bring the token but no cookie are one visitor."""
+        return self.visitor(request) or "token"
 
     def welcome(self, response: web.StreamResponse, *, secure: bool) -> None:
         """Give a new visitor a name."""

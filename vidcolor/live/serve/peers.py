@@ -27,6 +27,7 @@ from vidcolor.options import ColorizeOptions
 LOG = logging.getLogger(__name__)
 BITRATE, HIGHEST_BITRATE = 2_000_000, 6_000_000  # of the coloured picture, bits a second
 SDP_BYTES, SDP_LINES = 32 * 1024, 4  # of an offer; media in it, each of which may take sockets of its own
+CANDIDATES = 100  # addresses in an offer, to each of which packets go
 UNSENT_BYTES = 64 * 1024  # that may wait in a control channel before it is no longer written to
 REPORT_SECONDS = 1.0
 
@@ -145,6 +146,10 @@ class Peers:
         """
         if len(re.findall("^m=", sdp, re.MULTILINE)) > SDP_LINES:
             raise ValueError("more is offered than a picture, sound and a channel")
+        if sdp.count("a=candidate:") > CANDIDATES:
+            raise ValueError("more addresses are named than a machine has")
+        if "a=fingerprint:" not in sdp:  # which aiortc finds out too late to say so
+            raise ValueError("no certificate is named")
         colorizer = LiveColorizer(self.backend, self.options)
         colorizer.strength = strength
         peer = Peer(visitor, colorizer)
@@ -228,7 +233,10 @@ class Peers:
                 task.cancel()
         if peer.track is not None:
             peer.track.stop()
-        await peer.connection.close()
+        try:
+            await peer.connection.close()
+        except Exception as error:  # one that an odd offer has left half made; nothing of it has begun
+            LOG.debug("a live picture did not close: %r", error)
 
     def spawn(self, work) -> None:
         task = asyncio.ensure_future(work)
