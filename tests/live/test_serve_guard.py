@@ -213,16 +213,21 @@ def test_an_upload_that_breaks_off_leaves_nothing(colorizer):
         async with running(colorizer) as site, visiting(site) as visitor:
             cookie = next(iter(visitor.cookie_jar))
             host, port = site.address.removeprefix("http://").split(":")
-            for _ in range(3):
+            for kind, end in (("Content-Length: 1000000", None), ("Content-Length: 1000000", b""),
+                              ("Transfer-Encoding: chunked", None), ("Transfer-Encoding: chunked", b"no length\r\n"),
+                              ("Transfer-Encoding: chunked", b"")):  # fmt: skip
                 _, writer = await asyncio.open_connection(host, int(port))
                 writer.write(
-                    f"POST /api/jobs?kind=film HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n"
-                    f"Cookie: vidcolor={cookie.value}\r\n\r\nthe first bytes".encode()
+                    f"POST /api/jobs?kind=film HTTP/1.1\r\nHost: {host}\r\n{kind}\r\n"
+                    f"Cookie: vidcolor={cookie.value}\r\n\r\n5\r\nfirst\r\n".encode()
                 )
                 await writer.drain()
                 await until(lambda: site.server.uploads == 1 and any(site.folder.glob("*/upload")), "the upload")
-                writer.close()
-                await writer.wait_closed()
+                if end is None:
+                    writer.transport.abort()
+                else:
+                    writer.write(end)
+                    writer.close()
                 await until(lambda: site.server.uploads == 0, "the end of the upload")
             assert list(site.folder.iterdir()) == []
             assert site.server.jobs.jobs == {}

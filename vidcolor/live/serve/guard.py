@@ -99,7 +99,7 @@ class Guard:
                     raise
                 return dressed(fault(error.status, error.reason or "refused"))
             except ConnectionError:
-                raise  # the visitor is gone
+                return fault(400, "the connection broke off")  # which nobody reads any more
             except Exception:
                 LOG.exception("%s %s failed", request.method, request.path)
                 return dressed(fault(500, "a fault of the server; it goes on, and has told its owner"))
