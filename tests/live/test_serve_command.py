@@ -64,6 +64,19 @@ def wait(check: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory) -> Iterator[tuple[str, int]]:
+    """Host and port of a server that must end without a word."""
+    temporary = tmp_path_factory.mktemp("talker") / "temporary"
+    temporary.mkdir()
+    with started(temporary) as (server, address):
+        host, port = address.removeprefix("http://").rstrip("/").split(":")
+        yield host, int(port)
+        assert asked(address.rstrip("/"), "/", None) == 200
+        server.terminate()
+        assert server.wait(30) == 0
+
+
 def said(capsys, *arguments: str) -> tuple[int, str]:
     """Exit status and the one line of a server that must not start."""
     status = serve(arguments)
@@ -93,6 +106,18 @@ def test_with_a_token_all_addresses_are_served_and_the_printed_one_works(tmp_pat
         assert asked(base.replace("localhost", "127.0.0.1"), "/api/limits", token) == 200
         server.terminate()
         assert server.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["nonsense", "GET / HTTP/1.1\r\nHost: a\r\nHost: localhost", "\x16\x03\x01",
+     "GET /\x00 HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "a" * 20_000],
+)  # fmt: skip
+def test_a_malformed_request_gets_a_400_and_says_nothing_to_the_owner(talker, request_line):
+    host, port = talker
+    with socket.create_connection((host, port), timeout=30) as stranger:
+        stranger.sendall(f"{request_line}\r\n\r\n".encode())
+        assert b" 400 " in stranger.recv(100)
 
 
 def test_a_port_in_use_is_named(capsys):

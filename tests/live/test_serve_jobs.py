@@ -166,7 +166,7 @@ def test_events_tell_what_becomes_of_a_job(colorizer, short_film):
                     if line.startswith(b"data: "):
                         states += [j["state"] for j in json.loads(line[6:])["jobs"]]
                 assert set(states) <= {"queued", "running", "done"}
-            await until(lambda: site.server.streams == 0, "the stream's end", 30)
+            await until(lambda: not site.server.streams, "the stream's end", 30)
 
     run(work)
 

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import importlib.util
 import ipaddress
+import logging
 import math
 import secrets
 import signal
@@ -90,7 +91,13 @@ def run(
 
 async def serve_until_signal(server, door: socket.socket, ready) -> None:
     from aiohttp import web
+    from aiohttp.http_exceptions import HttpProcessingError
 
+    def is_ours(record: logging.LogRecord) -> bool:
+        """Malformed requests get their 400; a traceback for each would let strangers fill the terminal."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+    logging.getLogger("aiohttp.server").addFilter(is_ours)
     runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
     await runner.setup()
     try:
