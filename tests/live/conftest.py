@@ -1,4 +1,4 @@
-"""What is left behind is seen: temporary files in a folder of each test's own, faults that only a log or console tells."""
+"""What is left behind is seen: temporary files in a folder of each test's own, faults only a log or console tells."""
 
 from __future__ import annotations
 
