@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import tempfile
+from fractions import Fraction
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
+from tests.conftest import SAMPLE
 from tests.live.browser import browsing, clip, make_camera, serving
 
 
@@ -46,3 +52,34 @@ def page(chromium, address):
     yield chromium
     faults = [e["message"] for e in chromium.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
     assert not [f for f in faults if not any(a in f for a in chromium.allowed)]
+
+
+@pytest.fixture(scope="session")
+def picture() -> np.ndarray:
+    """A grey frame of the sample."""
+    with av.open(str(SAMPLE)) as film:
+        return next(film.decode(video=0)).to_ndarray(format="gray")
+
+
+@pytest.fixture(scope="session")
+def photo(picture) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def long_film(tmp_path_factory) -> bytes:
+    """A film that takes a while: the sample again and again, as Matroska that tells no length."""
+    path = tmp_path_factory.mktemp("long") / "long.mkv"
+    with av.open(str(SAMPLE)) as inp:
+        frames = [f.reformat(320, 240, "yuv420p") for f in inp.decode(video=0)]
+    with av.open(str(path), "w", format="matroska", options={"live": "1"}) as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "30", "preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(2500):
+            frame = frames[number % len(frames)]
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path.read_bytes()
