@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from tests.conftest import CLIPS, ROOT, SAMPLE
 
 CAMERA_WIDTH = 640
+COLOURFUL, GREY = 10.0, 3.0  # Hasler and Suesstrunk's measure; coded grey is a little off grey
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update",
          "--disable-features=WebRtcHideLocalIpsWithMdns",  # names of this kind resolve on few machines
@@ -178,3 +180,47 @@ def sample(browser, selector: str) -> dict:
 def tab(browser, name: str) -> None:
     """Open a tab of the page: live, film or photo."""
     browser.find_element("id", f"tab-{name}").click()
+
+
+def wait(check: Callable[[], object], what: str, seconds: float = 60.0):
+    """The first true answer of `check`."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := check():
+            return found
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.1)
+
+
+def text(page, selector: str) -> str:
+    return page.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
+
+
+def number(page, selector: str) -> float:
+    first = text(page, selector).split(" ")[0]
+    return float(first) if first[:1].isdigit() else 0.0
+
+
+def press(page, selector: str, *keys: str) -> None:
+    element = page.find_element("css selector", selector)
+    for key in keys:
+        element.send_keys(key)
+
+
+def start_live(page) -> None:
+    page.find_element("id", "live-start").click()
+    wait(lambda: number(page, "#live-fps") > 3, "frames a second")
+
+
+def upload(page, kind: str, *paths: Path) -> None:
+    tab(page, kind)
+    page.find_element("id", f"{kind}-file").send_keys("\n".join(str(p) for p in paths))
+
+
+def drop(page, selector: str, path: Path) -> None:
+    """Drag a file from the desktop onto an element."""
+    box = page.find_element("css selector", selector).rect
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, **place, "data": data})

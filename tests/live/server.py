@@ -108,6 +108,10 @@ async def until_job(visitor: aiohttp.ClientSession, job: dict, check: Callable[[
         await asyncio.sleep(0.05)
 
 
+def is_over(job: dict) -> bool:
+    return job["state"] in ("done", "failed", "cancelled")
+
+
 async def upload(
     visitor: aiohttp.ClientSession, data: Any, *, kind: str = "still", name: str = "photo.png", strength: str = "1.0"
 ) -> tuple[int, dict]:

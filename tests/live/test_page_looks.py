@@ -12,8 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SAMPLE
-from tests.live.browser import browsing, make_camera, make_film, make_still, sample, screen, serving, tab
-from tests.live.test_page import start_live, upload, wait
+from tests.live.browser import (
+    browsing,
+    make_camera,
+    make_film,
+    make_still,
+    sample,
+    screen,
+    serving,
+    start_live,
+    tab,
+    upload,
+    wait,
+)
 
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ import pytest
 
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
+
+from aiortc.rtcdtlstransport import RTCCertificate
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.conftest import ROOT, SAMPLE
 from tests.live.browser import make_film
@@ -64,6 +68,19 @@ def wait(check: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory) -> Iterator[tuple[str, int]]:
+    """Host and port of a server that must end without a word."""
+    temporary = tmp_path_factory.mktemp("talker") / "temporary"
+    temporary.mkdir()
+    with started(temporary) as (server, address):
+        host, port = address.removeprefix("http://").rstrip("/").split(":")
+        yield host, int(port)
+        assert asked(address.rstrip("/"), "/", None) == 200
+        server.terminate()
+        assert server.wait(30) == 0
+
+
 def said(capsys, *arguments: str) -> tuple[int, str]:
     """Exit status and the one line of a server that must not start."""
     status = serve(arguments)
@@ -95,6 +112,18 @@ def test_with_a_token_all_addresses_are_served_and_the_printed_one_works(tmp_pat
         assert server.wait(30) == 0
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    ["nonsense", "GET / HTTP/1.1\r\nHost: a\r\nHost: localhost", "\x16\x03\x01",
+     "GET /\x00 HTTP/1.1\r\nHost: localhost", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "a" * 20_000],
+)  # fmt: skip
+def test_a_malformed_request_gets_a_400_and_says_nothing_to_the_owner(talker, request_line):
+    host, port = talker
+    with socket.create_connection((host, port), timeout=30) as stranger:
+        stranger.sendall(f"{request_line}\r\n\r\n".encode())
+        assert b" 400 " in stranger.recv(100)
+
+
 def test_a_port_in_use_is_named(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -108,7 +137,8 @@ def test_a_port_in_use_is_named(capsys):
     "arguments",
     [("--port", "70000"), ("--port", "-1"), ("--host", "192.0.2.1", "--token", "auto"), ("--max-size", "inf"),
      ("--max-size", "nan"), ("--max-minutes", "0"), ("--keep", "-1"), ("--max-jobs", "0"), ("--max-peers", "-2"),
-     ("--strength", "5"), ("--model", "/nothing.onnx")],
+     ("--strength", "5"), ("--model", "/nothing.onnx"),
+     ("--tls-cert", "/nothing.pem"), ("--tls-key", "own-key.pem")],
 )  # fmt: skip
 def test_what_cannot_be_gets_one_line(capsys, arguments):
     status, line = said(capsys, *arguments)
@@ -152,3 +182,19 @@ def test_a_signal_ends_it_with_a_job_at_work_and_an_upload_on_its_way(tmp_path, 
             server.send_signal(number)
             assert server.wait(30) == 0
     assert list(temporary.iterdir()) == []
+
+
+def test_it_speaks_https(tmp_path):
+    certificate = RTCCertificate.generateCertificate()
+    pem = tmp_path / "own.pem"
+    key = certificate._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(key + certificate._cert.public_bytes(Encoding.PEM))
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with started(folder, "--tls-cert", str(pem)) as (_, address):
+        assert address.startswith("https://")
+        with urllib.request.urlopen(address, timeout=60, context=trusting) as page:
+            assert page.status == 200
+            assert "; Secure" in page.headers["Set-Cookie"]

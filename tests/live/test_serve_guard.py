@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from tests.live.server import bearer, refused, run, running, until, upload, visiting
-from vidcolor.live.serve import app, uploads
+from vidcolor.live.serve import app, guard, uploads
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
@@ -170,14 +170,47 @@ def test_of_a_hundred_uploads_at_once_a_few_are_taken(colorizer):
             async def ask():
                 answers.append((await upload(visitor, body()))[0])
 
-            taken = site.server.limits.max_uploads
+            taken = site.server.limits.max_visitor_uploads
             asked = [asyncio.ensure_future(ask()) for _ in range(100)]
             await until(lambda: len(answers) >= 100 - taken, "the answers to those beyond the limit")
             assert set(answers) <= {429, 503}
             go.set()
             await asyncio.gather(*asked)
-            assert sorted(answers)[:taken] == [415] * taken
+            assert sorted(answers)[: taken + 1] == [415] * taken + [429]
             assert list(site.folder.iterdir()) == []
+
+    run(work)
+
+
+def test_one_visitor_does_not_take_the_places_of_all(colorizer):
+    limits = Limits(max_uploads=3, max_visitor_uploads=2, max_streams=3, max_visitor_streams=2)
+
+    async def work():
+        async with running(colorizer, limits) as site, visiting(site) as one, visiting(site) as two:
+            go = asyncio.Event()
+
+            async def body():
+                yield b"no picture"
+                await go.wait()
+
+            first = [asyncio.ensure_future(upload(one, body())) for _ in range(2)]
+            await until(lambda: len(site.server.uploads) == 2, "the uploads")
+            assert (await upload(one, body()))[0] == 429
+            second = asyncio.ensure_future(upload(two, body()))
+            await until(lambda: len(site.server.uploads) == 3, "the other visitor's upload")
+            assert (await upload(two, body()))[0] == 429
+            go.set()
+            assert [status for status, _ in await asyncio.gather(*first, second)] == [415] * 3
+            assert (await upload(one, b"no picture"))[0] == 415
+
+            streams = [await one.get("/api/jobs/events") for _ in range(2)]
+            await refused(await one.get("/api/jobs/events"), 503)
+            streams.append(await two.get("/api/jobs/events"))
+            await refused(await two.get("/api/jobs/events"), 503)
+            for stream in streams:
+                stream.close()
+            await until(lambda: not site.server.streams, "the streams to end")
+            (await two.get("/api/jobs/events")).close()
 
     run(work)
 
@@ -213,17 +246,22 @@ def test_an_upload_that_breaks_off_leaves_nothing(colorizer):
         async with running(colorizer) as site, visiting(site) as visitor:
             cookie = next(iter(visitor.cookie_jar))
             host, port = site.address.removeprefix("http://").split(":")
-            for _ in range(3):
+            for kind, end in (("Content-Length: 1000000", None), ("Content-Length: 1000000", b""),
+                              ("Transfer-Encoding: chunked", None), ("Transfer-Encoding: chunked", b"no length\r\n"),
+                              ("Transfer-Encoding: chunked", b"")):  # fmt: skip
                 _, writer = await asyncio.open_connection(host, int(port))
                 writer.write(
-                    f"POST /api/jobs?kind=film HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n"
-                    f"Cookie: vidcolor={cookie.value}\r\n\r\nthe first bytes".encode()
+                    f"POST /api/jobs?kind=film HTTP/1.1\r\nHost: {host}\r\n{kind}\r\n"
+                    f"Cookie: vidcolor={cookie.value}\r\n\r\n5\r\nfirst\r\n".encode()
                 )
                 await writer.drain()
-                await until(lambda: site.server.uploads == 1 and any(site.folder.glob("*/upload")), "the upload")
-                writer.close()
-                await writer.wait_closed()
-                await until(lambda: site.server.uploads == 0, "the end of the upload")
+                await until(lambda: len(site.server.uploads) == 1 and any(site.folder.glob("*/upload")), "the upload")
+                if end is None:
+                    writer.transport.abort()
+                else:
+                    writer.write(end)
+                    writer.close()
+                await until(lambda: not site.server.uploads, "the end of the upload")
             assert list(site.folder.iterdir()) == []
             assert site.server.jobs.jobs == {}
 
@@ -239,5 +277,15 @@ def test_json_that_is_none_or_too_large(colorizer):
             await refused(await visitor.post("/api/live", data=b"{}", headers=foreign), 400)
             await refused(await visitor.post("/api/live", data=b" " * 70000), 413)
             await refused(await visitor.put("/api/live"), 405)
+
+    run(work)
+
+
+@pytest.mark.parametrize("value", ["", "x", "x.y", "name." + "0" * 64])
+def test_a_cookie_cannot_be_made_up(colorizer, value):
+    async def work():
+        cookies = {guard.COOKIE: value}
+        async with running(colorizer) as site, aiohttp.ClientSession(site.address, cookies=cookies) as stranger:
+            await refused(await stranger.get("/api/jobs"), 401)
 
     run(work)

@@ -36,7 +36,8 @@ class Server:
     def __init__(self, backend: Backend, options: ColorizeOptions, limits: Limits, guard: Guard) -> None:
         self.backend, self.options, self.limits, self.guard = SharedBackend(backend), options, limits, guard
         self.priority = Priority()
-        self.uploads = self.streams = 0
+        self.uploads: list[str] = []  # whose they are, those on their way now
+        self.streams: list[str] = []  # of events
         self.app = web.Application(middlewares=[guard.middleware], client_max_size=JSON_BYTES)
         self.app.cleanup_ctx.append(self.live)
         self.app.add_routes([
@@ -119,9 +120,9 @@ class Server:
             return fault(400, "strength is a number from 0 to 2")
         if full := self.jobs.has_room(visitor):
             return fault(429, full)
-        if self.uploads >= self.limits.max_uploads:
+        if is_full(self.uploads, visitor, self.limits.max_uploads, self.limits.max_visitor_uploads):
             return fault(429, "too many uploads at once; try again in a moment", **{"Retry-After": "5"})
-        self.uploads += 1
+        self.uploads.append(visitor)
         folder = new_folder(self.folder)
         try:
             job = await self.take(request, kind, strength, folder)
@@ -137,7 +138,7 @@ class Server:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
-            self.uploads -= 1
+            self.uploads.remove(visitor)
         return web.json_response(self.jobs.describe(job), status=201)
 
     async def take(self, request: web.Request, kind: str, strength: float, folder: Path) -> Job:
@@ -181,9 +182,10 @@ class Server:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: the visitor's jobs, whenever something of them has changed."""
-        if self.streams >= self.limits.max_streams:
+        visitor = self.guard.name_of(request)
+        if is_full(self.streams, visitor, self.limits.max_streams, self.limits.max_visitor_streams):
             return fault(503, "too many pages are open; close some")
-        self.streams += 1
+        self.streams.append(visitor)
         try:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             dressed(response)
@@ -192,7 +194,7 @@ class Server:
         except (ConnectionError, asyncio.CancelledError):
             pass  # the page is gone
         finally:
-            self.streams -= 1
+            self.streams.remove(visitor)
         return response
 
     async def send_events(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -216,6 +218,11 @@ class Server:
         if job is None:
             raise web.HTTPNotFound(reason="there is no such job; it may have been removed")
         return job
+
+
+def is_full(visitors: list[str], own: str, most: int, most_of_one: int) -> bool:
+    """Whether no more is taken, of all or of this one visitor."""
+    return len(visitors) >= most or visitors.count(own) >= most_of_one
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import importlib.util
 import ipaddress
+import logging
 import math
 import secrets
 import signal
@@ -105,7 +106,13 @@ async def serve_until_signal(
     server: Server, door: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
 ) -> None:
     from aiohttp import web
+    from aiohttp.http_exceptions import HttpProcessingError
 
+    def is_ours(record: logging.LogRecord) -> bool:
+        """Malformed requests get their 400; a traceback for each would let strangers fill the terminal."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+    logging.getLogger("aiohttp.server").addFilter(is_ours)
     runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
     await runner.setup()
     try:

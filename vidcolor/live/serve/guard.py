@@ -98,8 +98,8 @@ class Guard:
                 if error.status in (301, 302, 303):
                     raise
                 return dressed(fault(error.status, error.reason or "refused"))
-            except ConnectionError:  # the visitor is gone; raised, aiohttp would take it for a fault of ours
-                return dressed(fault(400, "the connection is lost"))
+            except ConnectionError:
+                return fault(400, "the connection broke off")  # which nobody reads any more
             except Exception:
                 LOG.exception("%s %s failed", request.method, request.path)
                 return dressed(fault(500, "a fault of the server; it goes on, and has told its owner"))

@@ -22,10 +22,12 @@ class Limits:
     max_jobs: int = 50  # films and stills of all visitors, waiting, at work and kept
     max_visitor_jobs: int = 20
     max_uploads: int = 4  # at the same time
+    max_visitor_uploads: int = 2
     max_peers: int = 2  # live pictures at the same time
     max_live_pixels: int = 1920 * 1088
     max_visitor_peers: int = 1
     max_requests: int = 64  # at the same time, streams of events not counted
-    max_streams: int = 64  # of events
+    max_streams: int = 64  # of events; a page has one
+    max_visitor_streams: int = 16
     keep_seconds: float = 3600.0  # that a finished job is kept
     connect_seconds: float = 20.0  # that a live picture has to begin

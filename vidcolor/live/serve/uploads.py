@@ -18,6 +18,7 @@ from aiohttp import web
 from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, SLOWEST, Limits
 
 NAME_LENGTH = 80  # characters
+BROKEN_OFF = "the upload broke off; try again"
 CHUNK = 1 << 18  # bytes read at a time
 
 
@@ -57,6 +58,8 @@ async def receive(request: web.Request, folder: Path, limits: Limits) -> Path:
                 chunk = await asyncio.wait_for(request.content.read(CHUNK), CHUNK_SECONDS)
             except TimeoutError:
                 raise Refused(408, "the upload stood still for too long; try again") from None
+            except (ConnectionError, web.RequestPayloadError):
+                raise Refused(400, BROKEN_OFF) from None
             if not chunk:
                 break
             received += len(chunk)
@@ -69,7 +72,7 @@ async def receive(request: web.Request, folder: Path, limits: Limits) -> Path:
             except OSError:
                 raise Refused(507, "the server's disk is full; try again later") from None
     if size is not None and received < size:
-        raise Refused(400, "the upload broke off; try again")
+        raise Refused(400, BROKEN_OFF)
     if not received:
         raise Refused(400, "the file is empty; choose another one")
     return target
