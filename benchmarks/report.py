@@ -115,9 +115,9 @@ def int8(result: dict) -> str:
     rows = [[r["way"], r["psnr"], r["colourfulness_abs"], *r["pictures_per_second"].values()] for r in result["rows"]]
     return (
         f"## 8-bit integers\n\nPost-training quantisation ({result['calibration']} photographs set aside; NNCF's mixed"
-        f" preset for OpenVINO, ONNX Runtime's own for it) of the shipped network, scored on the {result['pictures']} pictures of"
-        " val.tar; pictures a second at"
-        f" {' and '.join(shapes)}. It stays off where it loses more than 0.1 dB or 2 % of colourfulness.\n\n"
+        " preset for OpenVINO, ONNX Runtime's own for it) of the shipped network, scored on the"
+        f" {result['pictures']} pictures of val.tar; pictures a second at {' and '.join(shapes)}. It stays off where it"
+        " loses more than 0.1 dB or 2 % of colourfulness.\n\n"
         + table(["", "PSNR dB", "colourfulness", *shapes], rows) + "\n"
     )  # fmt: skip
 
