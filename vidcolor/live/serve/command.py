@@ -7,18 +7,21 @@ import asyncio
 import errno
 import importlib.util
 import ipaddress
-import logging
 import math
 import secrets
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import BackendError, InputError, OptionError, VidcolorError
 from vidcolor.live.serve.limits import Limits
 from vidcolor.options import BACKENDS, ColorizeOptions
 from vidcolor.terminal import Terminal
+
+if TYPE_CHECKING:
+    from vidcolor.live.serve.app import Server
 
 PORT = 8321
 SHORTEST_TOKEN = 8  # characters
@@ -89,19 +92,10 @@ def run(
         asyncio.run(serve_until_signal(server, door, lambda: terminal.out(address)))
 
 
-async def serve_until_signal(server, door: socket.socket, ready) -> None:
-    from aiohttp import web
-    from aiohttp.http_exceptions import HttpProcessingError
+async def serve_until_signal(server: Server, door: socket.socket, ready: Callable[[], None]) -> None:
+    from vidcolor.live.serve.door import serving
 
-    def is_ours(record: logging.LogRecord) -> bool:
-        """Malformed requests get their 400; a traceback for each would let strangers fill the terminal."""
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-    logging.getLogger("aiohttp.server").addFilter(is_ours)
-    runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, door).start()
+    async with serving(server, door):
         ready()
         over, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,9 +104,6 @@ async def serve_until_signal(server, door: socket.socket, ready) -> None:
             except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
                 pass
         await over.wait()
-    finally:
-        server.stopping.set()
-        await runner.cleanup()
 
 
 def need_packages() -> None:
