@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 import threading
 import time
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
 from vidcolor import Colorizer
 from vidcolor.live.serve.app import Server
+from vidcolor.live.serve.door import serving
 from vidcolor.live.serve.guard import Guard
 from vidcolor.live.serve.limits import Limits
 
@@ -42,17 +43,12 @@ async def running(
     limits = limits or Limits()
     guard = Guard(hosts, token, limits.max_requests, any_address=any_address)
     server = Server(colorizer.backend, colorizer.options, limits, guard)
-    runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        site = Site(server, f"http://127.0.0.1:{runner.addresses[0][1]}")
+    door = socket.create_server(("127.0.0.1", 0))
+    async with serving(server, door):
+        site = Site(server, f"http://127.0.0.1:{door.getsockname()[1]}")
         yield site
         async with visiting(site) as visitor:  # whatever was asked of it, it still serves
             assert (await visitor.get("/api/limits", headers=bearer(token))).status == 200
-    finally:
-        server.stopping.set()
-        await runner.cleanup()
     assert not server.folder.exists()
     try:
         await until(lambda: asyncio.all_tasks() <= {asyncio.current_task()}, "tasks to end", 10)

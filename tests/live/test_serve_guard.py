@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from tests.live.server import bearer, refused, run, running, until, upload, visiting
-from vidcolor.live.serve import app, guard, uploads
+from vidcolor.live.serve import app, door, guard, uploads
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
@@ -237,6 +237,29 @@ def test_who_sends_too_slowly_is_sent_away(colorizer, monkeypatch):
             assert "slowly" in await refused(await visitor.post("/api/live", data=still()), 408)
             over.set()
             assert list(site.folder.iterdir()) == []
+
+    run(work)
+
+
+def test_connections_are_bounded_and_silent_ones_end(colorizer, monkeypatch):
+    monkeypatch.setattr(door, "IDLE_SECONDS", 1.0)
+
+    async def work():
+        async with running(colorizer, Limits(max_connections=12)) as site:
+            host, port = site.address.removeprefix("http://").split(":")
+            strangers = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
+            for _, writer in strangers[:6]:  # some begin a request, and leave it at that
+                writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-")
+            ends = [asyncio.ensure_future(reader.read()) for reader, _ in strangers]
+            await until(lambda: sum(end.done() for end in ends) >= 28, "those beyond the limit to be sent away")
+            await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), 30)  # the others go when it is time
+            for _, writer in strangers:
+                writer.close()
+            async with visiting(site) as visitor:
+                assert (await visitor.get("/api/limits")).status == 200
+                await asyncio.sleep(1.5)  # who has asked something stays, but for aiohttp's own patience
+                assert (await visitor.get("/api/limits")).status == 200
+            assert site.server.guard.silent == set()
 
     run(work)
 

@@ -7,7 +7,6 @@ import asyncio
 import errno
 import importlib.util
 import ipaddress
-import logging
 import math
 import secrets
 import signal
@@ -105,29 +104,17 @@ def run(
 async def serve_until_signal(
     server: Server, door: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
 ) -> None:
-    from aiohttp import web
-    from aiohttp.http_exceptions import HttpProcessingError
+    from vidcolor.live.serve.door import serving
 
-    def is_ours(record: logging.LogRecord) -> bool:
-        """Malformed requests get their 400; a traceback for each would let strangers fill the terminal."""
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-    logging.getLogger("aiohttp.server").addFilter(is_ours)
-    runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        over, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, over.set)
-            except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
-                pass
-        await web.SockSite(runner, door, ssl_context=tls).start()
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, over.set)
+        except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
+            pass
+    async with serving(server, door, tls):
         ready()
         await over.wait()
-    finally:
-        server.stopping.set()
-        await runner.cleanup()
 
 
 def need_packages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -80,11 +81,13 @@ class Guard:
         self.token, self.max_requests, self.any_address = token, max_requests, any_address
         self.key = secrets.token_bytes(32)
         self.busy = 0
+        self.silent: set[asyncio.BaseProtocol] = set()  # connections on which nothing has been asked yet; see door.py
 
     @property
     def middleware(self):
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.silent.discard(request.protocol)
             refused = self.refusal(request)
             if refused is not None:
                 return dressed(refused)

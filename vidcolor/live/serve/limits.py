@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 JSON_BYTES = 64 * 1024  # of a request that is no upload; an SDP offer has a few KB
+IDLE_SECONDS = 30.0  # that a connection may be open without a request
 JSON_SECONDS = 10.0  # that such a request may take to come in
 CHUNK_SECONDS = 30.0  # that an upload may be silent
 SLOWEST = 8_000  # bytes a second that an upload must bring on average, after its first CHUNK_SECONDS
@@ -27,6 +28,7 @@ class Limits:
     max_live_pixels: int = 1920 * 1088
     max_visitor_peers: int = 1
     max_requests: int = 64  # at the same time, streams of events not counted
+    max_connections: int = 400
     max_streams: int = 64  # of events; a page has one
     max_visitor_streams: int = 16
     keep_seconds: float = 3600.0  # that a finished job is kept
