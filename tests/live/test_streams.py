@@ -21,8 +21,8 @@ from tests.conftest import ROOT
 from tests.films import chroma_spread, luma_of, read
 from tests.live.broadcast import Running, free_port, make_cast, peer, rising, sound, times, within
 from vidcolor.errors import Cancelled, InputError, OptionError, OutputError
-from vidcolor.live.streams.address import has_protocol
 from vidcolor.live.streams.options import StreamOptions
+from vidcolor.live.streams.protocols import has_protocol
 from vidcolor.live.streams.stream import colorize_stream
 
 FAST = {"preset": "ultrafast"}

@@ -93,7 +93,7 @@ def color(
     stop: threading.Event, stdout: int | None,
 ) -> int:  # fmt: skip
     from vidcolor.api import Colorizer
-    from vidcolor.live.streams.stream import STDOUT, colorize_stream
+    from vidcolor.live.streams.stream import STDOUT, SourceLost, colorize_stream
 
     job = Job(name_of(source), Path(name_of(target, output=True)))
     done, failed, status = [], [], 0
@@ -115,6 +115,9 @@ def color(
         except Exception as error:
             if os.environ.get("VIDCOLOR_DEBUG"):
                 raise
+            if isinstance(error, SourceLost):
+                done.append(error.summary)
+                terminal.done(error.summary)
             text = str(error) if isinstance(error, VidcolorError) else fault(job, error)
             failed.append((job, text))
             terminal.error(text)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidcolor.errors import OptionError
-from vidcolor.live.streams.address import HTTP, PIPE, check_protocol, is_playlist, name_of, scheme
+from vidcolor.live.streams.address import HTTP, PIPE, is_playlist, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions
+from vidcolor.live.streams.protocols import check_protocol
 from vidcolor.target import check_target
 
 BY_SCHEME = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts", "srt": "mpegts", "tcp": "mpegts", "tls": "mpegts",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
-from vidcolor.live.streams.address import LIVE, PIPE, check_local, is_stream_target, name_of, scheme
+from vidcolor.live.streams.address import LIVE, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.options import StreamOptions
@@ -38,6 +38,14 @@ class Way:
     make: Callable[[], StreamMuxer | Muxer]  # connects to the target
 
 
+class SourceLost(InputError):
+    """The source went away and did not come back; `summary` says what was written until then."""
+
+    def __init__(self, message: str, summary: Summary) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+
 def colorize_stream(
     source: str,
     target: str,
@@ -56,7 +64,8 @@ def colorize_stream(
     connections lost and found; `stdout` is the descriptor that a piped target is written to.
 
     Raises:
-        InputError: the source cannot be read, or was lost and has not come back; the target is finished then.
+        InputError: the source cannot be read.
+        SourceLost: it was lost and has not come back; the target is finished, with what came before.
         OutputError: the target cannot be written, or was lost and has not come back.
         Cancelled: `stop` was set before anything came, or a whole was wanted.
     """
@@ -93,8 +102,9 @@ def colorize_stream(
     report(summary, feed)
     summary.seconds = time.perf_counter() - began
     if feed.lost and not stop.is_set() and feed.lost != ENDED:
-        raise InputError(
-            f"{origin.name}: {feed.lost}; what came before is in {summary.target}, start it again or raise --reconnect"
+        raise SourceLost(
+            f"{origin.name}: {feed.lost}; what came before is in {summary.target}, start it again or raise --reconnect",
+            summary,
         )
     return summary
 
@@ -105,7 +115,8 @@ def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOpti
         raise OptionError("shots and save-shots are for films in files; leave them out")
     if options.start is not None and scheme(source) in LIVE:
         raise OptionError(f"{name_of(source)}: is live and has no start; leave start out")
-    check_local(source)
+    if source != PIPE and not scheme(source) and not Path(source).exists():
+        raise InputError(f"{source}: no such file; check the name")
     if outlet is None:
         check_target(Path(target), overwrite=options.overwrite, source=source)
         default_codec(Path(target))
