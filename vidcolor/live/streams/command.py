@@ -116,8 +116,9 @@ def color(
             if os.environ.get("VIDCOLOR_DEBUG"):
                 raise
             if isinstance(error, SourceLost):
-                done.append(error.summary)
                 terminal.done(error.summary)
+                if terminal.as_json:
+                    done.append(error.summary)
             text = str(error) if isinstance(error, VidcolorError) else fault(job, error)
             failed.append((job, text))
             terminal.error(text)
