@@ -25,7 +25,8 @@ from vidcolor.shotreport import ShotReport
 from vidcolor.steady import Clock
 from vidcolor.summary import Progress, Summary
 
-WAITING = 2  # frames between two threads of a live stream
+WAITING = 8  # frames of a live stream that may wait for the network: what a burst brings, and the delay under load
+READY = 2  # that may wait for the encoder
 GRACE = 5.0  # seconds that a target may take for what is left, once the work is to end
 
 
@@ -70,12 +71,12 @@ class Run:
         self.cut, self.failed = threading.Event(), threading.Event()  # leave the first queue; leave both
         self.errors: list[BaseException] = []
         self.clocks = [Clock(), Clock(), sink.clock]
-        size = WAITING if feed.live else queue_size(feed.info)
+        size = min(WAITING, queue_size(feed.info)) if feed.live else queue_size(feed.info)
         burst = int(BURST_BYTES // (feed.info.width * feed.info.height * 2))
         self.decoded = (
             LiveLink(self.cut, size, self.over, burst=burst) if feed.live else Link(self.cut, size, self.over)
         )
-        self.coloured = Outgoing(self.failed, size, self.hurry)
+        self.coloured = Outgoing(self.failed, READY if feed.live else size, self.hurry)
         self.asked: float | None = None  # time.monotonic() at which the user was first seen waiting
 
     def run(self, backend: Backend) -> None:

@@ -21,7 +21,7 @@ OPEN = {"analyzeduration": "2000000", "probesize": "2000000"}  # microseconds an
 BY_SCHEME = {
     "rtsp": {"rtsp_flags": "prefer_tcp"},
     "rtsps": {"rtsp_flags": "prefer_tcp"},
-    "udp": {"overrun_nonfatal": "1", "fifo_size": "50000"},
+    "udp": {"overrun_nonfatal": "1"},
     "rtp": {"protocol_whitelist": "file,rtp,udp,srtp"},
 }
 
