@@ -45,6 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     small = commands.add_parser("int8", help="the network in 8-bit integers: speed, and what it costs in colour")
     small.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of photo shards")
     commands.add_parser("upsampling", help="ways to enlarge a*b* under the luma")
+    now = commands.add_parser("live", help="delay and rate of a live picture, in the window and in a browser")
+    now.add_argument("--seconds", type=float, default=30, help="of each path (default: %(default)s)")
+    now.add_argument("--soak", type=float, default=0, metavar="MINUTES", help="a stream with sound for so long, too")
     commands.add_parser("shots", help="shot detectors on spliced clips with known cuts")
     show = commands.add_parser("gallery", help="middle frames of clips, grey | coloured | truth")
     show.add_argument("--names", nargs="+", help="of clips (default: all)")
@@ -71,6 +74,10 @@ def main(argv: list[str] | None = None) -> int:
         save("peers", peers(film, frames=args.frames, seconds=args.seconds))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
+    elif args.command == "live":
+        from benchmarks.live.run import live  # pygame, selenium
+
+        save("live", live(args.clips, args.work, seconds=args.seconds, minutes=args.soak))
     elif args.command == "shots":
         save("shots", shots(args.clips))
     elif args.command == "gallery":

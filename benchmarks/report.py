@@ -31,6 +31,7 @@ def readme() -> str:
         "temporal": temporal,
         "shots": shots,
         "upsampling": upsampling,
+        "live": live,
     }
     return "\n".join([HEAD, *rendered(RESULTS, sections)])
 
@@ -67,6 +68,30 @@ def throughput(result: dict) -> str:
         + "\n\nMilliseconds a frame that each stage was at work (three threads side by side, which share the cores with"
         " the codecs' own):\n\n" + table(["size", "preset", *stages], times) + "\n"
     )  # fmt: skip
+
+
+def live(result: dict) -> str:
+    rows = [
+        [r["path"], r["size"], r["camera_fps"], f"**{r['fps']:.1f}**", r["frames"],
+         *(f"{r['latency_ms'][p]:.0f}" for p in ("p50", "p95", "p99"))]
+        for r in result["rows"]
+    ]  # fmt: skip
+    text = (
+        "## Live\n\nFrom a clock burnt into the camera's picture to the same clock read from what is shown: in the"
+        " window (drawn by SDL on a display that is not there), and in headless Chromium on the same cores, there and"
+        " back over WebRTC. Milliseconds.\n\n"
+        + table(["path", "size", "camera fps", "shown fps", "frames", "p50", "p95", "p99"], rows)
+        + "\n"
+    )
+    if soak := result.get("soak"):
+        text += (
+            f"\nA stream with sound for {soak['minutes']:g} minutes ({soak['way']}): {soak['received']} of"
+            f" {soak['sent']} frames came back; memory {soak['memory_mb']['first']} MB after a minute and"
+            f" {soak['memory_mb']['last']} MB at the end; sound against picture moved by"
+            f" {soak['drift_ms']['stamps']:.1f} ms by the time stamps and {soak['drift_ms']['arrival']:.1f} ms on"
+            " arrival.\n"
+        )
+    return text
 
 
 def network(result: dict) -> str:

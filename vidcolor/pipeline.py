@@ -318,8 +318,8 @@ def color_frames(
 ) -> None:
     """Main thread: small L* through network and smoother, in the film's order.
 
-    Packets of other streams do not wait for frames that the smoother holds back: the muxer puts all in order. With
-    `live` no frame is held back.
+    Packets of other streams do not wait for frames that the smoother holds back: the muxer puts all in order. No frame
+    is held back with `live`.
     """
     held: deque[tuple[av.VideoFrame, Small]] = deque()
 

@@ -45,10 +45,11 @@ class Screen:
         moves = f"mousemove {x - 60} {y} mousedown 1 mousemove {x - 20} {y} mousemove {x} {y} mouseup 1"
         subprocess.run(["xdotool", *moves.split()], env=self.env, check=True, timeout=PATIENCE)
 
-    def until(self, seen) -> np.ndarray:
-        """Wait for a picture of the screen of which `seen` is true."""
+    def until(self, seen, process: subprocess.Popen | None = None) -> np.ndarray:
+        """Wait for a picture of the screen of which `seen` is true, while `process` runs."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
+            assert process is None or process.poll() is None, process.stderr.read()
             picture = self.grab()
             if seen(picture):
                 return picture
@@ -86,7 +87,7 @@ def window(screen, tmp_path):
         str(tmp_path),
     ]
     process = subprocess.Popen(command, env=screen.env, stderr=subprocess.PIPE, text=True)
-    screen.until(lambda p: area(p) is not None and colour(p) > 8)
+    screen.until(lambda p: area(p) is not None and colour(p) > 8, process)
     yield process
     if process.poll() is None:
         process.kill()
@@ -181,7 +182,7 @@ def test_a_signal_ends_it_and_keeps_the_recording(screen, tmp_path, number):
     with subprocess.Popen(
         command, env=screen.env, stderr=subprocess.PIPE, text=True, preexec_fn=take_sigint
     ) as process:
-        screen.until(lambda p: area(p) is not None and colour(p) > 8)
+        screen.until(lambda p: area(p) is not None and colour(p) > 8, process)
         process.send_signal(number)
         assert process.wait(PATIENCE) == 0
     assert len(read(target).frames) >= 1
@@ -196,7 +197,7 @@ def take_sigint() -> None:
 def test_a_film_can_be_previewed(screen):
     command = [sys.executable, "-m", "vidcolor", str(SAMPLE), "--preview", "--size", "96", "--strength", "2"]
     with subprocess.Popen(command, env=screen.env, stderr=subprocess.PIPE, text=True) as process:
-        screen.until(lambda p: area(p) is not None and colour(p) > 8)
+        screen.until(lambda p: area(p) is not None and colour(p) > 8, process)
         screen.press("q")
         assert process.wait(PATIENCE) == 0
 

@@ -98,6 +98,13 @@ def webcam(argv: Sequence[str]) -> int:
     return run(args.source, options, watch, terminal)
 
 
+def end(watcher: Watcher) -> None:
+    """Ctrl-C: end as the key q does, which finishes a recording; the second time at once."""
+    if watcher.controls.quit:
+        raise KeyboardInterrupt
+    watcher.controls.quit = True
+
+
 def print_cameras(terminal: Terminal) -> int:
     cameras = list_cameras()
     for number, camera in enumerate(cameras):
@@ -111,17 +118,15 @@ def run(source: str, options: ColorizeOptions, watch: WatchOptions, terminal: Te
     """Watch one source; a fault is one line and status 1."""
     from vidcolor.api import Colorizer
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a recording is finished then, too
     try:
         if not watch.folder.is_dir():
             raise OptionError(f"{watch.folder}: is no folder; make it first")
         with Colorizer(options) as colorizer:
             terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
             watcher = Watcher(source, colorizer, watch, terminal.note)
-            try:
-                watcher.run()
-            except KeyboardInterrupt:
-                pass  # the usual end where there is no window
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: end(watcher))
+            watcher.run()
             meter, dropped = watcher.meter, watcher.session.dropped
             terminal.note(f"{source}: {meter.rate:.1f} fps, {1000 * meter.latency:.0f} ms, {dropped} frames dropped")
     except VidcolorError as error:

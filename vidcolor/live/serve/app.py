@@ -20,8 +20,9 @@ from vidcolor.jobs import FILMS, STILLS
 from vidcolor.live.serve.backend import Priority, SharedBackend
 from vidcolor.live.serve.guard import Guard, dressed, fault
 from vidcolor.live.serve.jobs import Job, Jobs, job_options
-from vidcolor.live.serve.limits import JSON_BYTES, Limits
+from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
+from vidcolor.live.serve.probe import SHOWN
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
 from vidcolor.options import ColorizeOptions
 
@@ -78,7 +79,7 @@ class Server:
         else:
             response = web.FileResponse(PAGE / "index.html")
         if self.guard.visitor(request) is None:
-            self.guard.welcome(response)
+            self.guard.welcome(response, secure=request.secure)
         return response
 
     async def show_limits(self, request: web.Request) -> web.Response:
@@ -96,21 +97,21 @@ class Server:
             return fault(400, "no offer of a picture; reload the page")
         if not is_strength(strength):
             return fault(400, "strength is a number from 0 to 2")
-        if full := self.peers.has_room(request["visitor"]):
+        if full := self.peers.has_room(self.guard.name_of(request)):
             return fault(429, full)
         try:
-            answer = await self.peers.answer(request["visitor"], sdp, float(strength))
+            answer = await self.peers.answer(self.guard.name_of(request), sdp, float(strength))
         except ValueError:
             return fault(400, "the offer cannot be read; reload the page, or try another browser")
         return web.json_response(answer, status=201)
 
     async def stop_live(self, request: web.Request) -> web.Response:
-        if not await self.peers.stop(request["visitor"], request.match_info["id"]):
+        if not await self.peers.stop(self.guard.name_of(request), request.match_info["id"]):
             return fault(404, "there is no such live picture")
         return web.Response(status=204)
 
     async def add_job(self, request: web.Request) -> web.Response:
-        kind, visitor = request.query.get("kind", ""), request["visitor"]
+        kind, visitor = request.query.get("kind", ""), self.guard.name_of(request)
         strength = to_number(request.query.get("strength", self.options.strength))
         if kind not in ("film", "still"):
             return fault(400, "kind is film or still")
@@ -145,10 +146,10 @@ class Server:
         facts = await look_into(path, kind, name, self.limits)
         source = path.rename(folder / f"source{facts['suffix']}")
         options = job_options(self.options, kind, strength, facts)
-        return Job(secrets.token_urlsafe(12), request["visitor"], kind, name, folder, source, facts, options)
+        return Job(secrets.token_urlsafe(12), self.guard.name_of(request), kind, name, folder, source, facts, options)
 
     async def list_jobs(self, request: web.Request) -> web.Response:
-        return web.json_response({"jobs": self.jobs.of(request["visitor"])})
+        return web.json_response({"jobs": self.jobs.of(self.guard.name_of(request))})
 
     async def show_job(self, request: web.Request) -> web.Response:
         return web.json_response(self.jobs.describe(self.job(request)))
@@ -167,7 +168,7 @@ class Server:
         job = self.job(request)
         if job.state != "done":
             raise web.HTTPNotFound(reason="it is not ready yet")
-        headers = {}
+        headers = {"Content-Type": SHOWN.get(job.result.suffix, "video/mp4")}  # systems do not know every ending
         if "download" in request.query:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(job.download_name, safe='')}"
         return web.FileResponse(job.result, headers=headers)
@@ -199,7 +200,7 @@ class Server:
         while not self.stopping.is_set():
             if version != self.jobs.version:
                 version = self.jobs.version
-                text = json.dumps({"jobs": self.jobs.of(request["visitor"])})
+                text = json.dumps({"jobs": self.jobs.of(self.guard.name_of(request))})
                 if text != sent:
                     sent, silent = text, 0.0
                     await response.write(f"data: {text}\n\n".encode())
@@ -211,7 +212,7 @@ class Server:
 
     def job(self, request: web.Request) -> Job:
         """The visitor's own job; those of others do not exist."""
-        job = self.jobs.get(request["visitor"], request.match_info["id"])
+        job = self.jobs.get(self.guard.name_of(request), request.match_info["id"])
         if job is None:
             raise web.HTTPNotFound(reason="there is no such job; it may have been removed")
         return job
@@ -219,8 +220,10 @@ class Server:
 
 async def read_json(request: web.Request) -> dict[str, Any]:
     try:
-        told = await request.json()
-    except (ValueError, UnicodeDecodeError):
+        told = await asyncio.wait_for(request.json(), JSON_SECONDS)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason="the request came too slowly; try again") from None
+    except (ValueError, LookupError, RecursionError):  # no JSON, no such charset, a thousand brackets
         raise web.HTTPBadRequest(reason="the request is no JSON") from None
     if not isinstance(told, dict):
         raise web.HTTPBadRequest(reason="the request is no JSON object")

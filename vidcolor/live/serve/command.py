@@ -6,16 +6,23 @@ import argparse
 import asyncio
 import errno
 import importlib.util
+import ipaddress
+import math
 import secrets
 import signal
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import BackendError, InputError, OptionError, VidcolorError
 from vidcolor.live.serve.limits import Limits
 from vidcolor.options import BACKENDS, ColorizeOptions
 from vidcolor.terminal import Terminal
+
+if TYPE_CHECKING:
+    from vidcolor.live.serve.app import Server
 
 PORT = 8321
 SHORTEST_TOKEN = 8  # characters
@@ -32,6 +39,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --token (127.0.0.1)")
     add("--port", type=int, default=PORT, help=f"0 takes any that is free ({PORT})")
     add("--token", metavar="TEXT", help="what a visitor must bring in the address; auto makes one")
+    add(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="certificate (PEM): browsers give the camera of another machine to https",
+    )
+    add("--tls-key", type=Path, metavar="FILE", help="its key, where it is not in the same file")
     add("--allow-host", action="append", default=[], metavar="NAME", help="a name that the server may be called by")
     add("--max-size", type=float, default=limits.max_bytes / 1e6, metavar="MB", help="of an upload (%(default)g)")
     add("--max-minutes", type=float, default=limits.max_seconds / 60, metavar="N", help="of a film (%(default)g)")
@@ -53,10 +67,11 @@ def serve(argv: Sequence[str]) -> int:
     try:
         need_packages()
         token = check_token(args.host, args.token)
+        tls = make_tls(args.tls_cert, args.tls_key)
         limits = make_limits(args)
         options = ColorizeOptions(strength=args.strength, size=args.size, backend=args.backend, model=args.model)
         with listen(args.host, args.port) as door:
-            run(args, options, limits, token, door, terminal)
+            run(args, options, limits, token, tls, door, terminal)
     except VidcolorError as error:
         terminal.error(str(error))
         return 2 if isinstance(error, OptionError) else 1
@@ -66,8 +81,8 @@ def serve(argv: Sequence[str]) -> int:
 
 
 def run(
-    args: argparse.Namespace, options: ColorizeOptions, limits: Limits, token: str | None, door: socket.socket,
-    terminal: Terminal,
+    args: argparse.Namespace, options: ColorizeOptions, limits: Limits, token: str | None,
+    tls: ssl.SSLContext | None, door: socket.socket, terminal: Terminal,
 ) -> None:  # fmt: skip
     """Serve at `door` until a signal comes."""
     from vidcolor.api import Colorizer
@@ -77,28 +92,31 @@ def run(
     with Colorizer(options) as colorizer:
         terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
         host, port = door.getsockname()[:2]
-        hosts = (*args.allow_host, *(() if args.host in ("0.0.0.0", "::") else (args.host,)))
-        guard = Guard(hosts, token, limits.max_requests)
+        everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+        guard = Guard((*args.allow_host, args.host), token, limits.max_requests, any_address=everywhere)
         server = Server(colorizer.backend, options, limits, guard)
+        host = "localhost" if everywhere else host
         shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
-        asyncio.run(serve_until_signal(server, door, lambda: terminal.out(address)))
+        address = f"http{'s' if tls else ''}://{shown}:{port}/" + (f"?token={token}" if token else "")
+        asyncio.run(serve_until_signal(server, door, tls, lambda: terminal.out(address)))
 
 
-async def serve_until_signal(server, door: socket.socket, ready) -> None:
+async def serve_until_signal(
+    server: Server, door: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
+) -> None:
     from aiohttp import web
 
     runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0)
     await runner.setup()
     try:
-        await web.SockSite(runner, door).start()
-        ready()
         over, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 loop.add_signal_handler(number, over.set)
             except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
                 pass
+        await web.SockSite(runner, door, ssl_context=tls).start()
+        ready()
         await over.wait()
     finally:
         server.stopping.set()
@@ -128,9 +146,28 @@ def check_token(host: str, token: str | None) -> str | None:
     return token
 
 
+def make_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What https needs, if it is wanted.
+
+    Raises:
+        OptionError: the files are missing or do not belong together.
+    """
+    if certificate is None:
+        if key is not None:
+            raise OptionError(f"{key}: is a key without a certificate; add --tls-cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a certificate with its key"
+        raise OptionError(f"{certificate}: {why}; give a PEM file, and its key in --tls-key") from error
+    return context
+
+
 def make_limits(args: argparse.Namespace) -> Limits:
     for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "keep"):
-        if not getattr(args, name) > 0:
+        if not 0 < getattr(args, name) < math.inf:
             raise OptionError(f"{name.replace('_', '-')} {getattr(args, name):g} is out of range; give more than 0")
     return Limits(
         max_bytes=int(args.max_size * 1e6), max_seconds=args.max_minutes * 60, max_jobs=args.max_jobs,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+LOG = logging.getLogger(__name__)
 COOKIE = "vidcolor"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -40,6 +42,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def same(given: str, right: str) -> bool:
+    """Whether two secrets are the same, in constant time."""
+    return hmac.compare_digest(given.encode(errors="replace"), right.encode())
+
+
+def printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
 class Guard:
     """The first to see a request, a middleware of aiohttp.
 
@@ -51,11 +70,14 @@ class Guard:
             resolver points here (DNS rebinding) is refused.
         token: what a visitor must bring; None: nothing.
         max_requests: that are answered at the same time.
+        any_address: whether it may be called by any numeric address too; no resolver is asked for one.
     """
 
-    def __init__(self, hosts: tuple[str, ...], token: str | None, max_requests: int) -> None:
+    def __init__(
+        self, hosts: tuple[str, ...], token: str | None, max_requests: int, *, any_address: bool = False
+    ) -> None:
         self.hosts = {h.lower() for h in (*LOOPBACK, *hosts)}
-        self.token, self.max_requests = token, max_requests
+        self.token, self.max_requests, self.any_address = token, max_requests, any_address
         self.key = secrets.token_bytes(32)
         self.busy = 0
 
@@ -76,6 +98,11 @@ class Guard:
                 if error.status in (301, 302, 303):
                     raise
                 return dressed(fault(error.status, error.reason or "refused"))
+            except ConnectionError:  # the visitor is gone; raised, aiohttp would take it for a fault of ours
+                return dressed(fault(400, "the connection is lost"))
+            except Exception:
+                LOG.exception("%s %s failed", request.method, request.path)
+                return dressed(fault(500, "a fault of the server; it goes on, and has told its owner"))
             finally:
                 self.busy -= counted
 
@@ -83,11 +110,13 @@ class Guard:
 
     def refusal(self, request: web.Request) -> web.Response | None:
         """Why a request is not let in."""
-        if self.host_of(request.host) not in self.hosts:
-            return fault(403, f"not known by the name {self.host_of(request.host)[:80]}; start it with --allow-host")
+        authority = request.headers.get("Host", "")  # request.host would look an absent one up, and wait for it
+        name = self.host_of(authority)
+        if name not in self.hosts and not (self.any_address and is_address(name)):
+            return fault(403, f"not known by the name {printable(name)[:80]}; start it with --allow-host")
         if request.method not in SAFE:
             origin = request.headers.get("Origin")
-            if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+            if origin is not None and origin.lower().partition("://")[2] != authority.lower():
                 return fault(403, "the request comes from another site")
             if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
                 return fault(403, "the request comes from another site")
@@ -97,7 +126,6 @@ class Guard:
         if visitor is None and not (self.token is not None and self.brings_token(request)):
             how = "add ?token=... to the address, as the server printed it" if self.token else "open the page first"
             return fault(401, f"not let in; {how}")
-        request["visitor"] = visitor or "token"
         return None
 
     @staticmethod
@@ -114,20 +142,26 @@ class Guard:
             return True
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         given = request.query.get("token") or bearer
-        return hmac.compare_digest(given.encode(), self.token.encode())
+        return same(given, self.token)
 
     def sign(self, name: str) -> str:
-        return hmac.new(self.key, name.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.key, name.encode(errors="replace"), hashlib.sha256).hexdigest()
 
     def visitor(self, request: web.Request) -> str | None:
         """The visitor's name, where the cookie is one of ours."""
         name, _, signature = request.cookies.get(COOKIE, "").partition(".")
-        return name if name and hmac.compare_digest(signature.encode(), self.sign(name).encode()) else None
+        return name if name and same(signature, self.sign(name)) else None
 
-    def welcome(self, response: web.StreamResponse) -> None:
+    def name_of(self, request: web.Request) -> str:
+        """Whose a request is that was let in; programs that bring the token but no cookie are one visitor."""
+        return self.visitor(request) or "token"
+
+    def welcome(self, response: web.StreamResponse, *, secure: bool) -> None:
         """Give a new visitor a name."""
         name = secrets.token_urlsafe(18)
-        response.set_cookie(COOKIE, f"{name}.{self.sign(name)}", httponly=True, samesite="Strict", path="/")
+        response.set_cookie(
+            COOKIE, f"{name}.{self.sign(name)}", httponly=True, samesite="Strict", path="/", secure=secure
+        )
 
 
 def dressed(response: web.StreamResponse) -> web.StreamResponse:

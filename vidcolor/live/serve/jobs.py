@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import threading
 import time
@@ -16,7 +17,7 @@ import av
 from PIL import Image
 
 from vidcolor.backends import Backend
-from vidcolor.errors import Cancelled, VidcolorError
+from vidcolor.errors import Cancelled, InputError, VidcolorError
 from vidcolor.image import colorize_still
 from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
@@ -24,8 +25,10 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import colorize_film
 from vidcolor.summary import Summary
 
+LOG = logging.getLogger(__name__)
 PREVIEW_WIDTH, PREVIEW_EVERY = 640, 1.0  # pixels; seconds
 OVER = ("done", "failed", "cancelled")
+SLACK, MAX_RATE = 1.0, 240  # seconds beyond the limit; frames a second: what the probe reads in a header may be a lie
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Job:
 
     @property
     def result(self) -> Path:
-        still = {".tif": ".png", ".bmp": ".png", ".ppm": ".png", ".jp2": ".png"}
+        still = {".tif": ".png", ".bmp": ".png", ".ppm": ".png", ".jp2": ".png", ".avif": ".png"}
         suffix = self.source.suffix
         return self.folder / f"result{'.mp4' if self.kind == 'film' else still.get(suffix, suffix)}"
 
@@ -158,9 +161,10 @@ class Jobs:
         except Cancelled:
             state = "cancelled"
         except VidcolorError as fault:
-            state, error = "failed", str(fault).replace(str(job.source), job.name)
+            state, error = "failed", own_words(str(fault), job)
         except Exception as fault:
-            state, error = "failed", f"{job.name}: internal fault, {type(fault).__name__}: {fault}"
+            LOG.exception("%s failed", job.source)
+            state, error = "failed", f"{job.name}: internal fault, {type(fault).__name__}; the server's owner is told"
         with self.changed:
             job.state, job.error, job.ended = state, error, self.clock()
             gone = job.id not in self.jobs
@@ -173,12 +177,20 @@ class Jobs:
     def color_film(self, job: Job) -> None:
         def progress(summary: Summary, total: int) -> None:
             job.frames, job.total = summary.frames, total
+            if summary.frames > self.limits.max_seconds * MAX_RATE:
+                raise InputError(f"{job.name}: has more than {MAX_RATE} frames a second; bring it to fewer")
             job.fps = summary.frames / max(1e-6, self.clock() - job.began)
             self.priority.rest(job.cancel)
             with self.changed:
                 self.touch()
 
+        start: list[float] = []
+
         def watch(frame: av.VideoFrame) -> None:
+            if frame.time is not None:
+                start[:] = start or [frame.time]
+                if frame.time - start[0] > self.limits.max_seconds + SLACK:
+                    raise InputError(f"{job.name}: is longer than it says, and than the server takes; cut it")
             if self.clock() - job.previewed >= PREVIEW_EVERY:
                 job.previewed, job.preview = self.clock(), jpeg(frame)
 
@@ -188,6 +200,10 @@ class Jobs:
 
     def describe(self, job: Job) -> dict[str, Any]:
         """A job as JSON values."""
+        with self.changed:  # for the queue must not change while a place in it is looked up
+            return self.values_of(job)
+
+    def values_of(self, job: Job) -> dict[str, Any]:
         base, done = f"/api/jobs/{job.id}", job.state == "done"
         left = (job.total - job.frames) / job.fps if job.fps and job.total else None
         kept = self.limits.keep_seconds - (self.clock() - job.ended) if job.state in OVER else None
@@ -203,6 +219,11 @@ class Jobs:
             "download_url": f"{base}/result?download=1" if done else None,
             "preview_url": f"{base}/preview" if job.preview else None,
         }  # fmt: skip
+
+
+def own_words(text: str, job: Job) -> str:
+    """A message as the visitor may see it: by the name that he gave, and without paths of the server."""
+    return text.replace(str(job.source), job.name).replace(str(job.result), job.name).replace(str(job.folder), "")
 
 
 def jpeg(frame: av.VideoFrame) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 JSON_BYTES = 64 * 1024  # of a request that is no upload; an SDP offer has a few KB
+JSON_SECONDS = 10.0  # that such a request may take to come in
 CHUNK_SECONDS = 30.0  # that an upload may be silent
+SLOWEST = 8_000  # bytes a second that an upload must bring on average, after its first CHUNK_SECONDS
 PROBE_SECONDS = 30.0  # that looking into an upload may take
 
 
@@ -21,6 +23,7 @@ class Limits:
     max_visitor_jobs: int = 20
     max_uploads: int = 4  # at the same time
     max_peers: int = 2  # live pictures at the same time
+    max_live_pixels: int = 1920 * 1088
     max_visitor_peers: int = 1
     max_requests: int = 64  # at the same time, streams of events not counted
     max_streams: int = 64  # of events

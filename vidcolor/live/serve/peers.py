@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 import secrets
 import time
 from collections import deque
@@ -11,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import av
-from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from aiortc.codecs import h264, vpx
+from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from vidcolor.backends import Backend
@@ -21,8 +24,11 @@ from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
 from vidcolor.options import ColorizeOptions
 
+LOG = logging.getLogger(__name__)
 BITRATE, HIGHEST_BITRATE = 2_000_000, 6_000_000  # of the coloured picture, bits a second
-SDP_BYTES = 32 * 1024
+SDP_BYTES, SDP_LINES = 32 * 1024, 4  # of an offer; media in it, each of which may take sockets of its own
+CANDIDATES = 100  # addresses in an offer, to each of which packets go
+UNSENT_BYTES = 64 * 1024  # that may wait in a control channel before it is no longer written to
 REPORT_SECONDS = 1.0
 
 
@@ -37,9 +43,11 @@ class ColouredTrack(VideoStreamTrack):
     """The frames of `source` in colour; those that come too fast are dropped and counted."""
 
     def __init__(
-        self, source: MediaStreamTrack, colorizer: LiveColorizer, pool: ThreadPoolExecutor, priority: Priority
-    ) -> None:
+        self, source: MediaStreamTrack, colorizer: LiveColorizer, pool: ThreadPoolExecutor, priority: Priority,
+        max_pixels: int,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.max_pixels = max_pixels
         self.source, self.colorizer, self.pool, self.priority = source, colorizer, pool, priority
         self.newest: tuple[av.VideoFrame, float] | None = None
         self.came = asyncio.Event()
@@ -52,6 +60,9 @@ class ColouredTrack(VideoStreamTrack):
             while True:
                 frame = await self.source.recv()
                 assert isinstance(frame, av.VideoFrame)
+                if frame.width * frame.height > self.max_pixels:
+                    LOG.warning("a live picture of %sx%s is larger than the server takes", frame.width, frame.height)
+                    raise MediaStreamError
                 self.dropped += self.newest is not None
                 self.newest = (frame, time.monotonic())
                 self.came.set()
@@ -68,7 +79,12 @@ class ColouredTrack(VideoStreamTrack):
             self.came.clear()
         pts, base = frame.pts, frame.time_base
         self.priority.mark_live()
-        done = await asyncio.get_running_loop().run_in_executor(self.pool, self.colorizer.color, frame)
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self.pool, self.colorizer.color, frame)
+        except Exception as error:  # a picture that cannot be coloured ends this live picture, and nothing else
+            LOG.warning("a live picture ended: %s: %s", type(error).__name__, error)
+            self.stop()
+            raise MediaStreamError from error
         done.pts, done.time_base = pts, base
         self.size = done.width, done.height
         now = time.monotonic()
@@ -96,8 +112,9 @@ class Peer:
 
     def __init__(self, visitor: str, colorizer: LiveColorizer) -> None:
         self.id, self.visitor, self.colorizer = secrets.token_urlsafe(12), visitor, colorizer
-        self.connection = RTCPeerConnection()
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # aiortc would ask a server of Google's
         self.track: ColouredTrack | None = None
+        self.waiting: asyncio.Future | None = None
         self.reporting: asyncio.Future | None = None
         self.closing = False
 
@@ -127,6 +144,12 @@ class Peers:
         Raises:
             ValueError: the offer cannot be read, or offers no picture.
         """
+        if len(re.findall("^m=", sdp, re.MULTILINE)) > SDP_LINES:
+            raise ValueError("more is offered than a picture, sound and a channel")
+        if sdp.count("a=candidate:") > CANDIDATES:
+            raise ValueError("more addresses are named than a machine has")
+        if "a=fingerprint:" not in sdp:  # which aiortc finds out too late to say so
+            raise ValueError("no certificate is named")
         colorizer = LiveColorizer(self.backend, self.options)
         colorizer.strength = strength
         peer = Peer(visitor, colorizer)
@@ -136,11 +159,16 @@ class Peers:
             await peer.connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             if peer.track is None:
                 raise ValueError("no picture is offered")
+            for line in peer.connection.getTransceivers():
+                if line.sender.track is None:  # sound, a second picture: they would be decoded and pile up unread
+                    line.direction = "inactive"
             await peer.connection.setLocalDescription(await peer.connection.createAnswer())
-        except Exception as error:  # aiortc raises whatever its parser stumbles over
+        except BaseException as error:  # aiortc raises whatever its parser stumbles over; or the visitor is gone
             await self.close_peer(peer)
+            if not isinstance(error, Exception):
+                raise
             raise ValueError(str(error) or type(error).__name__) from error
-        self.spawn(self.give_up(peer))
+        peer.waiting = asyncio.ensure_future(self.give_up(peer))
         return {"id": peer.id, "type": "answer", "sdp": peer.connection.localDescription.sdp}
 
     def listen(self, peer: Peer) -> None:
@@ -149,7 +177,9 @@ class Peers:
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "video" and peer.track is None:
-                peer.track = ColouredTrack(track, peer.colorizer, self.pool, self.priority)
+                pixels = self.limits.max_live_pixels
+                peer.track = ColouredTrack(track, peer.colorizer, self.pool, self.priority, pixels)
+                peer.track.on("ended", lambda: self.spawn(self.close_peer(peer)))
                 connection.addTrack(peer.track)
 
         @connection.on("datachannel")
@@ -159,9 +189,9 @@ class Peers:
                 peer.reporting = asyncio.ensure_future(self.report(peer, channel))
 
         @connection.on("connectionstatechange")
-        async def on_state() -> None:
+        def on_state() -> None:
             if connection.connectionState in ("failed", "closed"):
-                await self.close_peer(peer)
+                self.spawn(self.close_peer(peer))
 
     def on_message(self, peer: Peer, channel, message: str | bytes) -> None:
         """Strength and pings; everything else is ignored."""
@@ -169,14 +199,14 @@ class Peers:
             told = json.loads(message[:1000])
             if "strength" in told:
                 peer.colorizer.strength = min(2.0, max(0.0, float(told["strength"])))
-            if "ping" in told:
+            if "ping" in told and channel.bufferedAmount < UNSENT_BYTES:
                 channel.send(json.dumps({"pong": float(told["ping"])}))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError, InvalidStateError):
             pass
 
     async def report(self, peer: Peer, channel) -> None:
         while channel.readyState == "open":
-            if peer.track is not None:
+            if peer.track is not None and channel.bufferedAmount < UNSENT_BYTES:
                 channel.send(json.dumps(peer.track.report()))
             await asyncio.sleep(REPORT_SECONDS)
 
@@ -184,7 +214,7 @@ class Peers:
         """Let go of a peer that never came."""
         await asyncio.sleep(self.limits.connect_seconds)
         if peer.connection.connectionState != "connected":
-            await self.close_peer(peer)
+            self.spawn(self.close_peer(peer))
 
     async def stop(self, visitor: str, id: str) -> bool:
         peer = self.peers.get(id)
@@ -198,11 +228,15 @@ class Peers:
             return
         peer.closing = True
         self.peers.pop(peer.id, None)
-        if peer.reporting is not None:
-            peer.reporting.cancel()
+        for task in (peer.waiting, peer.reporting):
+            if task is not None:
+                task.cancel()
         if peer.track is not None:
             peer.track.stop()
-        await peer.connection.close()
+        try:
+            await peer.connection.close()
+        except Exception as error:  # one that an odd offer has left half made; nothing of it has begun
+            LOG.debug("a live picture did not close: %r", error)
 
     def spawn(self, work) -> None:
         task = asyncio.ensure_future(work)
@@ -212,6 +246,5 @@ class Peers:
     async def close(self) -> None:
         for peer in list(self.peers.values()):
             await self.close_peer(peer)
-        for task in list(self.tasks):
-            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         self.pool.shutdown(wait=True)

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vidcolor.live.serve.limits import Limits
+
 # FFmpeg's readers that open nothing but the file itself: no playlists, no scripts, no addresses.
 FORMATS = {
     "mov": ".mp4", "matroska": ".mkv", "avi": ".avi", "mpegts": ".ts", "mpeg": ".mpg", "asf": ".wmv", "flv": ".flv",
@@ -18,15 +20,17 @@ FORMATS = {
 }  # fmt: skip
 STILLS = {
     "JPEG": ".jpg",
+    "MPO": ".jpg",  # a JPEG of several pictures, which many phones write
     "PNG": ".png",
     "TIFF": ".tif",
     "WEBP": ".webp",
     "BMP": ".bmp",
     "PPM": ".ppm",
     "JPEG2000": ".jp2",
+    "AVIF": ".avif",
 }
 PLAYABLE = ("h264", "vp8", "vp9", "av1")  # codecs that browsers play
-SHOWN = (".jpg", ".png", ".webp", ".bmp")  # stills that browsers show
+SHOWN = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp", ".avif": "image/avif"}
 SECONDS, BYTES = 20, 4_000_000_000  # of processor time and memory
 
 
@@ -91,10 +95,13 @@ def probe_still(path: Path) -> dict[str, Any]:
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None  # the server has a bound of its own, and a better message
-    with Image.open(path, formats=list(STILLS)) as still:
+    Image.init()
+    with Image.open(path, formats=[name for name in STILLS if name in Image.OPEN]) as still:
         suffix = STILLS[still.format or ""]
-        mime = Image.MIME.get(still.format or "") if suffix in SHOWN else None
-        return {"suffix": suffix, "width": still.width, "height": still.height, "seconds": 0.0, "type": mime}
+        if still.width * still.height <= Limits.max_still_pixels:  # larger ones are refused for that
+            still.load()  # so that what is cut off, or breaks the decoder, does so here
+        return {"suffix": suffix, "width": still.width, "height": still.height, "seconds": 0.0,
+                "type": SHOWN.get(suffix)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ import re
 import secrets
 import shutil
 import sys
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, Limits
+from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, SLOWEST, Limits
 
 NAME_LENGTH = 80  # characters
 CHUNK = 1 << 18  # bytes read at a time
@@ -49,7 +50,7 @@ async def receive(request: web.Request, folder: Path, limits: Limits) -> Path:
         raise Refused(413, too_large(limits))
     if size is not None and shutil.disk_usage(folder).free < 3 * size:
         raise Refused(507, "the server's disk is too full for this file; try a smaller one")
-    target, received = folder / "upload", 0
+    target, received, began = folder / "upload", 0, time.monotonic()
     with target.open("xb") as file:
         while True:
             try:
@@ -61,7 +62,12 @@ async def receive(request: web.Request, folder: Path, limits: Limits) -> Path:
             received += len(chunk)
             if received > limits.max_bytes:
                 raise Refused(413, too_large(limits))
-            await asyncio.to_thread(file.write, chunk)
+            if received < SLOWEST * (time.monotonic() - began - CHUNK_SECONDS):  # it would hold its place for ever
+                raise Refused(408, "the upload is too slow; try again over a faster line")
+            try:
+                await asyncio.to_thread(file.write, chunk)
+            except OSError:
+                raise Refused(507, "the server's disk is full; try again later") from None
     if size is not None and received < size:
         raise Refused(400, "the upload broke off; try again")
     if not received:
@@ -80,7 +86,7 @@ async def look_into(path: Path, kind: str, name: str, limits: Limits) -> dict[st
         Refused: it is no film or still that can be coloured, or is beyond the limits.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "vidcolor.live.serve.probe", kind, str(path),
+        sys.executable, "-P", "-m", "vidcolor.live.serve.probe", kind, str(path),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
-from vidcolor.jobs import Job
-from vidcolor.live.streams.address import PIPE, is_stream_target, name_of, scheme
+from vidcolor.jobs import Job, names_file
+from vidcolor.live.streams.address import HTTP, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions, check_streams
 from vidcolor.live.streams.pipes import give_stdout_back, take_stdout
 from vidcolor.options import ColorizeOptions
@@ -53,7 +53,10 @@ def is_wanted(sources: list[str], output: str | None, stream: StreamOptions) -> 
     """Whether the command is about a stream: by an address or pipe, or by an option that only streams have."""
     if stream.wanted or (output is not None and is_stream_target(output)):
         return True
-    return len(sources) == 1 and output is not None and (sources[0] == PIPE or bool(scheme(sources[0])))
+    if len(sources) != 1:
+        return False
+    download = scheme(sources[0]) in HTTP and output is not None and not names_file(sources[0], output)
+    return sources[0] == PIPE or (bool(scheme(sources[0])) and not download)
 
 
 @dataclass

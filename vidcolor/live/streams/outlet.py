@@ -68,8 +68,10 @@ class Outlet:
 
     def check_codec(self, codec: str) -> None:
         """Refuse what players of this stream do not know, or the container does not hold."""
-        good = {"flv": ("x264", "x265"), "hls": ("x264", "x265"), "yuv4mpegpipe": ("raw",)}
+        good = {"flv": ("x264", "x265"), "hls": ("x264", "x265")}
         good["mpegts"] = good["rtsp"] = good["rtp_mpegts"] = ("x264", "x265")
+        if self.format == "yuv4mpegpipe" and codec != "raw":
+            raise OptionError(f"{self.name}: y4m holds raw frames only; leave codec out, or choose another format")
         if codec not in good.get(self.format, (codec,)):
             raise OptionError(f"{self.name}: {self.format} cannot hold {codec}; use {' or '.join(good[self.format])}")
 

@@ -24,7 +24,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import Worker
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
-from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 
 STDOUT = 1
@@ -85,7 +85,7 @@ def colorize_stream(
         if outlet is not None and options.overwrite:
             outlet.remove_playlist()
         patience = stream.patience(network=outlet is not None and outlet.network)
-        sink, made = Sink(way.make, way.settings, summary.target, patience, note), True
+        sink, made = Sink(way.make, way.settings, summary.target, patience, note, keys=outlet is not None), True
         run = Run(feed, sink, options, summary, stop=stop, ending=ending, gave_up=gave_up, progress=progress)
         run.run(backend)
         if whole and stop.is_set():
@@ -164,7 +164,10 @@ def find_way(
     if outlet is None:
         path = Path(target)
         codec = options.codec or default_codec(path)
-        settings = stream_settings(reader, options, codec, live=feed.live, plain=False)
+        if feed.live:
+            settings = stream_settings(reader, options, codec, live=True, plain=False)
+        else:
+            settings = video_settings(reader, options, codec)
         return Way(settings, lambda: Muxer(path, reader, settings, codec=codec))
     codec = options.codec or outlet.codec
     settings = stream_settings(reader, options, codec, live=feed.live, plain=outlet.plain)

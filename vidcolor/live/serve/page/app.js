@@ -1,42 +1,52 @@
-// The tabs, the messages and the list of jobs that films and photographs share.
+// Starts the page: tabs, the server's limits, the stream of jobs, and the three panels.
 
-import { watchJobs } from "./api.js";
-import { startFilm } from "./film.js";
-import { startLive } from "./live.js";
-import { startPhotos } from "./photo.js";
+import { call } from "./api.js";
+import { guardPage } from "./drop.js";
+import { films } from "./film.js";
+import { Jobs } from "./jobs.js";
+import { live } from "./live.js";
+import { photos } from "./photo.js";
+import { tabs } from "./tabs.js";
+import { $, say, size, span } from "./text.js";
 
-const tabs = [...document.querySelectorAll('[role="tab"]')];
-
-function select(tab, focus = false) {
-  for (const other of tabs) {
-    const chosen = other === tab;
-    other.setAttribute("aria-selected", chosen);
-    other.tabIndex = chosen ? 0 : -1;
-    document.getElementById(other.getAttribute("aria-controls")).hidden = !chosen;
+async function start() {
+  guardPage();
+  tabs($('[role="tablist"]'), () => {});
+  const lost = $("#lost");
+  let limits;
+  try {
+    limits = await call("GET", "/api/limits");
+  } catch (error) {
+    say(lost, error.message, { fault: true, action: "Reload", onAction: () => location.reload() });
+    return;
   }
-  if (focus) tab.focus();
-  history.replaceState(null, "", `#${tab.id.slice(4)}`);
+  describe(limits);
+  const reload = { action: "Reload", onAction: () => location.reload() };
+  const jobs = new Jobs((error) => say(lost, error?.message ?? "", { fault: true, ...(error?.status === 401 ? reload : {}) }));
+  live();
+  films(jobs, limits);
+  photos(jobs, limits);
+  jobs.start();
 }
 
-for (const tab of tabs) {
-  tab.addEventListener("click", () => select(tab));
-  tab.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const index = tabs.indexOf(tab);
-    if (step) select(tabs[(index + step + tabs.length) % tabs.length], true);
-    else if (event.key === "Home") select(tabs[0], true);
-    else if (event.key === "End") select(tabs[tabs.length - 1], true);
-    else return;
-    event.preventDefault();
-  });
-}
-select(tabs.find((t) => `#${t.id.slice(4)}` === location.hash) ?? tabs[0]);
-
-for (const range of document.querySelectorAll('input[type="range"]')) {
-  const shown = document.getElementById(`${range.id}-shown`);
-  range.addEventListener("input", () => { shown.textContent = Number(range.value).toFixed(1); });
+// What the server takes, beside the files it is dropped on.
+function describe(limits) {
+  const kept = `Kept for ${span(limits.keep_seconds)}; nobody but you sees it.`;
+  $("#film-hint").textContent = `${kinds(limits.film_types)}, up to ${size(limits.max_bytes)} and ${span(limits.max_seconds)}. ${kept}`;
+  $("#photo-hint").textContent = `${kinds(limits.still_types)}, up to ${size(limits.max_bytes)}. ${kept}`;
+  $("#film-file").accept = [...limits.film_types, "video/*"].join(",");
+  $("#photo-file").accept = [...limits.still_types, "image/*"].join(",");
+  for (const name of ["live", "film", "photo"]) {
+    const slider = $(`#${name}-strength`);
+    slider.value = String(limits.strength ?? 1);
+    slider.dispatchEvent(new Event("input"));
+  }
 }
 
-startLive();
-const showers = [startFilm(), startPhotos()];
-watchJobs((jobs) => showers.forEach((show) => show(jobs)));
+// ".mp4", ".mkv" ... in a few words: the ones that people know first.
+function kinds(types) {
+  const names = types.map((type) => type.slice(1).toUpperCase());
+  return names.length > 5 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more kinds` : names.join(", ");
+}
+
+start();

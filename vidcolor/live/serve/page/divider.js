@@ -1,52 +1,66 @@
-// The bar between before and after: dragged by mouse or finger, moved by keys.
+// The bar between two pictures that lie on one another: by mouse, finger and keyboard.
 
-export function addDivider(compare, label) {
-  const bar = document.createElement("div");
-  bar.className = "divider";
-  bar.tabIndex = 0;
-  bar.setAttribute("role", "slider");
-  bar.setAttribute("aria-label", label);
-  bar.setAttribute("aria-valuemin", 0);
-  bar.setAttribute("aria-valuemax", 100);
-  compare.append(bar);
-  let place = 50;
+const STEP = 2; // percent an arrow key moves
+const LEAP = 10; // percent of Page Up and Page Down
 
-  function put(percent) {
-    place = Math.min(100, Math.max(0, percent));
-    compare.style.setProperty("--bar", `${place}%`);
-    bar.setAttribute("aria-valuenow", Math.round(place));
-    bar.setAttribute("aria-valuetext", `${Math.round(place)} per cent before, the rest in colour`);
+export class Divider {
+  // stage: an element of class "stage" with a .handle of role "slider" (see stage.css).
+  constructor(stage) {
+    this.stage = stage;
+    this.handle = stage.querySelector(".handle");
+    this.handle.setAttribute("aria-valuemin", "0");
+    this.handle.setAttribute("aria-valuemax", "100");
+    this.handle.addEventListener("keydown", (event) => this.key(event));
+    stage.addEventListener("pointerdown", (event) => this.grab(event));
+    // Without this a drag that starts on a picture drags the picture out of the page.
+    stage.addEventListener("dragstart", (event) => event.preventDefault());
+    this.move(50);
   }
 
-  function follow(event) {
-    const box = compare.getBoundingClientRect();
-    put((100 * (event.clientX - box.left)) / box.width);
+  // percent: how much of the width, from the left, shows what was before.
+  move(percent) {
+    this.percent = Math.min(100, Math.max(0, percent));
+    this.stage.style.setProperty("--split", `${this.percent}%`);
+    const whole = Math.round(this.percent);
+    this.handle.setAttribute("aria-valuenow", String(whole));
+    this.handle.setAttribute("aria-valuetext", `${whole} % before, ${100 - whole} % coloured`);
   }
 
-  bar.addEventListener("pointerdown", (event) => {
-    bar.setPointerCapture(event.pointerId);
-    follow(event);
-    event.preventDefault();
-    bar.focus();
-  });
-  bar.addEventListener("pointermove", (event) => {
-    if (bar.hasPointerCapture(event.pointerId)) follow(event);
-  });
-  bar.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -2, ArrowDown: -2, ArrowRight: 2, ArrowUp: 2, PageDown: -10, PageUp: 10 }[event.key];
-    if (step) put(place + step);
-    else if (event.key === "Home") put(0);
-    else if (event.key === "End") put(100);
-    else return;
-    event.preventDefault();
-  });
-  put(place);
-  return bar;
-}
+  // The stage takes the shape of the picture, so that the bar moves over picture only.
+  shape(width, height) {
+    if (width && height) this.stage.style.setProperty("--ratio", String(width / height));
+  }
 
-// Give the frame the picture's own shape, so that the bar runs along its edges.
-export function shape(compare, width, height) {
-  if (!width || !height) return;
-  compare.style.setProperty("--aspect", `${width} / ${height}`);
-  compare.style.setProperty("--ratio", width / height);
+  key(event) {
+    const to = {
+      ArrowLeft: this.percent - STEP, ArrowDown: this.percent - STEP,
+      ArrowRight: this.percent + STEP, ArrowUp: this.percent + STEP,
+      PageDown: this.percent - LEAP, PageUp: this.percent + LEAP, Home: 0, End: 100,
+    }[event.key];
+    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    this.move(to);
+  }
+
+  grab(event) {
+    if (event.button !== 0 || this.stage.matches(".empty, .single")) return;
+    this.stage.setPointerCapture(event.pointerId);
+    this.handle.focus({ preventScroll: true });
+    event.preventDefault(); // the browser would move the focus elsewhere
+    this.follow(event);
+    this.drag(event.pointerId);
+  }
+
+  // Heard on the window, not the stage: a drag goes on beyond the picture, also where the capture was lost.
+  drag(pointer) {
+    const over = new AbortController();
+    const hear = (name, act) => addEventListener(name, (event) => event.pointerId === pointer && act(event), { signal: over.signal });
+    hear("pointermove", (event) => this.follow(event));
+    for (const name of ["pointerup", "pointercancel"]) hear(name, () => over.abort());
+  }
+
+  follow(event) {
+    const box = this.stage.getBoundingClientRect();
+    this.move(((event.clientX - box.left) / box.width) * 100);
+  }
 }

@@ -1,172 +1,135 @@
-// The live tab: the visitor's camera to the server and back over WebRTC.
+// The live tab: the visitor's camera, its coloured picture, and what is said about them.
 
-import { ask, readLimits, say } from "./api.js";
-import { addDivider, shape } from "./divider.js";
+import { ServerError } from "./api.js";
+import { Divider } from "./divider.js";
+import { Session } from "./session.js";
+import { $, say, strength, write } from "./text.js";
 
-const $ = (id) => document.getElementById(id);
-const FAULTS = {
-  NotAllowedError: "The camera was not allowed. Allow it in the browser's address bar, then start again.",
-  NotFoundError: "There is no camera. Plug one in, then start again.",
-  NotReadableError: "The camera is used by another program. Close that, then start again.",
-  OverconstrainedError: "This camera is gone. Choose another one.",
-};
-const GATHERING = 2000; // ms that addresses are gathered for
-const MOST_BITS = 4e6; // a second, of the camera's picture on its way to the server
+const WISH = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } };
 
-let now = null; // the live picture that is on: { id, peer, stream, channel, timer, rtt, held, told }
+export function live() {
+  const panel = $("#live");
+  const stage = $(".stage", panel);
+  const [before, after] = [$("#live-before"), $("#live-after")];
+  const [start, stop, picker, message] = ["#live-start", "#live-stop", "#camera", "#live-message"].map((id) => $(id));
+  const divider = new Divider(stage);
+  let camera = null; // MediaStream
+  let session = null;
+  let turn = 0; // counts starts and stops, so that what comes late is told from what is wanted
 
-export function startLive() {
-  addDivider($("live-compare"), "Bar between the camera and its colours");
-  $("live-start").addEventListener("click", () => (now ? stop() : start()));
-  $("live-camera").addEventListener("change", async () => { if (now) { await stop(); start(); } });
-  $("live-strength").addEventListener("input", () => tell({ strength: Number($("live-strength").value) }));
-  $("live-true").addEventListener("change", () => $("live-before").classList.toggle("grey", !$("live-true").checked));
-  $("live-after").addEventListener("resize", () => {
-    shape($("live-compare"), $("live-after").videoWidth, $("live-after").videoHeight);
-  });
-  addEventListener("pagehide", () => { if (now) fetch(`/api/live/${now.id}`, { method: "DELETE", keepalive: true }); });
-  readLimits().then((limits) => {
-    for (const tab of ["live", "film", "photo"]) {
-      $(`${tab}-strength`).value = limits.strength;
-      $(`${tab}-strength-shown`).textContent = limits.strength.toFixed(1);
+  const wanted = strength("live", (value) => session?.set(value));
+
+  function release() {
+    turn += 1;
+    session?.close();
+    for (const track of camera?.getTracks() ?? []) track.stop();
+    session = camera = null;
+    before.srcObject = after.srcObject = null;
+    stage.classList.add("empty");
+    show(null);
+    for (const [button, on] of [[start, true], [stop, false]]) {
+      const focused = document.activeElement === button;
+      button.hidden = !on;
+      if (focused && !on) start.focus();
     }
-  }).catch(() => {});
-}
+  }
 
-async function start() {
-  const button = $("live-start");
-  button.disabled = true;
-  try {
-    const stream = await openCamera();
+  function fail(text) {
+    release();
+    say(message, text, { fault: true, action: "Try again", onAction: begin });
+  }
+
+  async function begin() {
+    release();
+    const mine = turn;
+    say(message, "Waiting for the camera …");
+    start.hidden = true;
+    stop.hidden = false;
+    stop.focus();
     try {
-      await connect(stream);
+      const stream = await openCamera(picker.value);
+      if (mine !== turn) return stream.getTracks().forEach((track) => track.stop());
+      camera = stream;
+      await list(picker, camera);
+      camera.getVideoTracks()[0].addEventListener("ended", () => {
+        if (mine === turn) fail("The camera went away. Plug it in again, or choose another one.");
+      });
+      before.srcObject = camera;
+      stage.classList.remove("empty");
+      say(message, "Connecting to the server …");
+      session = connect(mine);
+      await session.open();
     } catch (error) {
-      stream.getTracks().forEach((track) => track.stop());
-      throw error;
+      if (mine === turn) fail(reason(error));
     }
-    await listCameras();
-  } catch (error) {
-    say(FAULTS[error.name] ?? error.message);
   }
-  button.disabled = false;
-  show();
-}
 
-function openCamera() {
-  if (!navigator.mediaDevices) throw new Error("Browsers give the camera only to localhost and to https addresses.");
-  const wanted = $("live-camera").value;
-  const picture = { width: { ideal: 854 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 } };
-  return navigator.mediaDevices.getUserMedia({ video: wanted ? { ...picture, deviceId: { exact: wanted } } : picture });
-}
-
-// Names are told only after the camera was allowed.
-async function listCameras() {
-  const list = $("live-camera");
-  const chosen = list.value;
-  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((d) => d.kind === "videoinput");
-  list.replaceChildren(new Option("The usual one", ""), ...cameras.map((c, i) => new Option(c.label || `Camera ${i + 1}`, c.deviceId)));
-  list.value = cameras.some((c) => c.deviceId === chosen) ? chosen : "";
-}
-
-async function connect(stream) {
-  const peer = new RTCPeerConnection();
-  const channel = peer.createDataChannel("control", { ordered: false });
-  stream.getVideoTracks().forEach((track) => {
-    track.contentHint = "motion";
-    peer.addTrack(track, stream);
-  });
-  peer.addEventListener("track", (event) => {
-    if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0; // the newest frame, not the smoothest film
-    $("live-after").srcObject = new MediaStream([event.track]);
-  });
-  await peer.setLocalDescription(await peer.createOffer());
-  await gathered(peer);
-  let answer;
-  try {
-    answer = await ask("POST", "/api/live", {
-      sdp: peer.localDescription.sdp, type: "offer", strength: Number($("live-strength").value),
+  function connect(mine) {
+    const made = new Session(camera, wanted());
+    made.addEventListener("picture", (event) => {
+      after.srcObject = event.detail;
+      after.addEventListener("playing", () => mine === turn && say(message, ""), { once: true });
     });
-    await peer.setRemoteDescription(answer);
-    await keepSize(peer);
-  } catch (error) {
-    peer.close();
-    throw error;
+    made.addEventListener("report", (event) => mine === turn && show(event.detail));
+    made.addEventListener("lost", () => {
+      if (mine === turn) fail("The connection to the server was lost.");
+    });
+    return made;
   }
-  now = { id: answer.id, peer, stream, channel, rtt: null, held: null, told: {} };
-  const mine = now;
-  channel.addEventListener("message", (event) => hear(mine, JSON.parse(event.data)));
-  mine.timer = setInterval(() => measure(mine), 1000);
-  peer.addEventListener("connectionstatechange", () => {
-    if (peer.connectionState === "failed" && now === mine) {
-      stop();
-      say("The connection is lost. Start the camera again to go on.");
-    }
-  });
-  stream.getVideoTracks()[0].addEventListener("ended", () => {
-    if (now === mine) { stop(); say("The camera is gone. Plug it in, then start again."); }
-  });
-  $("live-before").srcObject = stream;
-}
 
-// A slow moment shall cost frames, which the server drops anyway, and not the size of the picture.
-async function keepSize(peer) {
-  for (const sender of peer.getSenders()) {
-    const settings = sender.getParameters();
-    settings.degradationPreference = "maintain-resolution";
-    for (const encoding of settings.encodings ?? []) encoding.maxBitrate = MOST_BITS;
-    await sender.setParameters(settings).catch(() => {}); // only a wish; older browsers do not know it
+  for (const video of [before, after]) {
+    video.addEventListener("resize", () => divider.shape(video.videoWidth, video.videoHeight));
   }
-}
-
-function gathered(peer) {
-  return new Promise((resolve) => {
-    if (peer.iceGatheringState === "complete") return resolve();
-    setTimeout(resolve, GATHERING);
-    peer.addEventListener("icegatheringstatechange", () => { if (peer.iceGatheringState === "complete") resolve(); });
+  start.addEventListener("click", begin);
+  stop.addEventListener("click", () => {
+    release();
+    say(message, "The camera is off.");
   });
+  picker.addEventListener("change", () => camera && begin());
+  $("#before-look").addEventListener("change", (event) => {
+    before.classList.toggle("grey", event.target.value === "grey");
+  });
+  // The server must not wait for a page that is gone; a page that comes back from the cache begins anew.
+  addEventListener("pagehide", release);
 }
 
-async function stop() {
-  const last = now;
-  now = null;
-  show();
-  if (!last) return;
-  clearInterval(last.timer);
-  last.stream.getTracks().forEach((track) => track.stop());
-  await ask("DELETE", `/api/live/${last.id}`).catch(() => {}); // the server may have let go of it before
-  last.peer.close();
+// A camera by its id; the error is the browser's.
+function openCamera(id) {
+  if (!navigator.mediaDevices) throw new Error("insecure");
+  return navigator.mediaDevices.getUserMedia({ video: id ? { ...WISH, deviceId: { exact: id } } : WISH });
 }
 
-function show() {
-  $("live-start").textContent = now ? "Stop" : "Start the camera";
-  $("live-compare").hidden = $("live-figures").hidden = !now;
-  $("live-invite").hidden = Boolean(now);
+// Cameras have names only after permission was given.
+async function list(picker, camera) {
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter((each) => each.kind === "videoinput");
+  const current = camera.getVideoTracks()[0].getSettings().deviceId;
+  picker.replaceChildren(...devices.map((each, at) => {
+    const option = new Option(each.label || `Camera ${at + 1}`, each.deviceId);
+    option.selected = each.deviceId === current;
+    return option;
+  }));
 }
 
-function tell(message) {
-  if (now?.channel.readyState === "open") now.channel.send(JSON.stringify(message));
-}
-
-function hear(mine, told) {
-  if ("pong" in told) mine.rtt = performance.now() - told.pong;
-  else mine.told = told;
-}
-
-// Delay = there and back + the server's work + what the receiver holds back; camera and screen come on top.
-async function measure(mine) {
-  if (now !== mine) return;
-  tell({ ping: performance.now() });
-  for (const stat of (await mine.peer.getStats()).values()) {
-    if (stat.type !== "inbound-rtp" || stat.kind !== "video") continue;
-    const before = mine.last ?? { jitterBufferDelay: 0, jitterBufferEmittedCount: 0 };
-    const frames = stat.jitterBufferEmittedCount - before.jitterBufferEmittedCount;
-    if (frames > 0) mine.held = (1000 * (stat.jitterBufferDelay - before.jitterBufferDelay)) / frames;
-    mine.last = stat;
+function reason(error) {
+  if (error instanceof ServerError) return error.message;
+  if (error.message === "insecure") {
+    return "Browsers lend the camera only to pages on this machine or over https. Open the page as http://localhost, or put it behind https.";
   }
-  const { fps, server_ms: server, dropped, width, height } = mine.told;
-  $("live-fps").textContent = fps ? fps.toFixed(1) : "–";
-  const delay = [mine.rtt, server, mine.held].every((x) => x != null) ? mine.rtt + server + mine.held : null;
-  $("live-delay").textContent = delay == null ? "–" : `${Math.round(delay)} ms`;
-  $("live-dropped").textContent = dropped ?? "–";
-  $("live-size").textContent = width ? `${width} × ${height}` : "–";
+  return {
+    NotAllowedError: "The browser may not use the camera. Allow it beside the address, then try again.",
+    NotFoundError: "No camera was found. Plug one in, then try again.",
+    NotReadableError: "The camera is busy: another program holds it. Close that one, then try again.",
+    OverconstrainedError: "That camera is gone. Choose another one.",
+  }[error.name] ?? `The live picture could not be started: ${error.message}`;
+}
+
+// The figures under the picture; null when there is none.
+function show(report) {
+  const number = (value, unit, digits = 0) => (value === null || value === undefined ? "–" : `${value.toFixed(digits)}${unit}`);
+  const parts = report && [report.rtt, report.sent, report.server_ms, report.wait];
+  const known = parts && parts.every((part) => part !== null && part !== undefined);
+  write($("#live-fps"), number(report && (report.shown ?? report.fps), ""));
+  write($("#live-latency"), number(known ? parts.reduce((sum, part) => sum + part, 0) : null, " ms"));
+  write($("#live-dropped"), number(report && report.dropped, ""));
+  write($("#live-size"), report && report.width ? `${report.width} × ${report.height}` : "–");
 }

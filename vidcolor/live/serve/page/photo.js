@@ -1,34 +1,26 @@
-// The photo tab: many pictures, each compared with its original.
+// The photo tab: each picture with its original under the divider.
 
-import { addDivider, shape } from "./divider.js";
-import { downloadLink, keepCards, make, removeButton, standing, takeFiles } from "./jobs.js";
+import { Shelf } from "./cards.js";
+import { Divider } from "./divider.js";
+import { $ } from "./text.js";
 
-const $ = (id) => document.getElementById(id);
-
-export function startPhotos() {
-  takeFiles({
-    kind: "still", drop: $("photo-drop"), input: $("photo-file"), list: $("photo-jobs"), strength: $("photo-strength"),
-  });
-  return (jobs) => keepCards($("photo-jobs"), jobs.filter((job) => job.kind === "still"), draw);
+export function photos(jobs, limits) {
+  new Shelf({ name: "photo", kind: "still", jobs, limits, finish });
 }
 
-function draw(job, card) {
-  if (card.state === job.state) {
-    card.querySelector("p").textContent = standing(job);
-    return;
-  }
-  card.state = job.state;
-  const line = make("p", { className: job.state === "failed" ? "fault" : "" }, standing(job));
-  const buttons = job.state === "done" ? [downloadLink(job), removeButton(job)] : [removeButton(job)];
-  card.replaceChildren(job.state === "done" ? picture(job) : make("div", { className: "picture" }), make("h3", {}, job.name), line,
-    make("div", { className: "buttons" }, ...buttons));
-}
-
-function picture(job) {
-  const after = make("img", { className: "after", src: job.result_url, alt: `${job.name} in colour` });
-  const before = job.source_url ? make("img", { className: "before", src: job.source_url, alt: `${job.name} as it was` }) : null;
-  const compare = make("div", { className: "compare" }, after, before);
-  after.addEventListener("load", () => shape(compare, after.naturalWidth, after.naturalHeight));
-  if (before) addDivider(compare, `Bar between ${job.name} as it was and its colours`);
-  return compare;
+function finish(root, job) {
+  const stage = $(".stage", root);
+  const divider = new Divider(stage);
+  const result = $(".result", root);
+  const source = $(".source", root);
+  // A photograph may lie on its side until its EXIF is read: the shape is the shown picture's, not the file's.
+  result.addEventListener("load", () => divider.shape(result.naturalWidth, result.naturalHeight));
+  result.addEventListener("error", () => (stage.hidden = true)); // TIFF: no browser shows it, the download remains
+  result.alt = `${job.name} in colour`;
+  source.alt = `${job.name} as it was`;
+  stage.classList.toggle("single", !job.source_url);
+  stage.hidden = false;
+  divider.shape(job.width, job.height);
+  result.src = job.result_url;
+  if (job.source_url) source.src = job.source_url;
 }
