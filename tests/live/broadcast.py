@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import av
 import numpy as np
 
 from tests.conftest import ROOT, SAMPLE
+from tests.films import chroma_spread, read
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.stream import colorize_stream
 from vidcolor.summary import Summary
@@ -138,3 +140,13 @@ def within(part: list[bytes], whole: list[bytes]) -> bool:
     """Whether `part` is an unbroken run of the packets of `whole`, sent over and over."""
     first = whole.index(part[0])
     return part == [whole[(first + i) % len(whole)] for i in range(len(part))]
+
+
+def running(colorizer, source, target, *, changes=None, **stream):
+    options = dataclasses.replace(colorizer.options, **(changes or {"preset": "ultrafast"}))
+    return Running(colorizer, str(source), str(target), options, **stream)
+
+
+def coloured(path) -> bool:
+    frames = read(path).frames
+    return chroma_spread(frames[len(frames) // 2]) > 1

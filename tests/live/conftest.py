@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import io
 import logging
@@ -14,7 +15,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SAMPLE
+from tests.live.broadcast import make_cast
 from tests.live.browser import browsing, clip, make_camera, serving
+from vidcolor.live.streams.stream import colorize_stream
 
 
 @pytest.fixture
@@ -84,3 +87,19 @@ def long_film(tmp_path_factory) -> bytes:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def cast(tmp_path_factory):
+    return make_cast(tmp_path_factory.mktemp("cast") / "cast.mp4")
+
+
+@pytest.fixture
+def color(colorizer):
+    """A function that colours a stream, in this thread."""
+
+    def run(source, target, stream=None, **changes):
+        options = dataclasses.replace(colorizer.options, **changes)
+        return colorize_stream(str(source), str(target), colorizer.backend, options, stream)
+
+    return run

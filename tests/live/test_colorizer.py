@@ -34,6 +34,11 @@ def test_every_frame_comes_back_at_once_with_its_luma_and_time(live, pix_fmt):
     assert live.resets == 0
 
 
+def test_without_smoothing_no_frame_waits_either(colorizer):
+    live = LiveColorizer(colorizer.backend, ColorizeOptions(size=96, smoothing=0.0, batch=4))
+    assert all(chroma_spread(live.color(f)) > 2 for f in frames("yuv420p"))
+
+
 def test_rgb_from_a_camera_is_coloured(live):
     done = [live.color(f) for f in frames("rgb24")]
     assert all(f.format.name == "yuv444p" and chroma_spread(f) > 2 for f in done)

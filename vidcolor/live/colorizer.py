@@ -47,7 +47,8 @@ class LiveColorizer:
     """
 
     def __init__(self, backend: Backend, options: ColorizeOptions | None = None) -> None:
-        self.backend, self.options = backend, options or ColorizeOptions()
+        self.backend = backend
+        self.options = replace(options or ColorizeOptions(), batch=1)  # no frame waits for others
         self.strength = self.options.strength
         self.clock = Clock()
         self.resets = -1

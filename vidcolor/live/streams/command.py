@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
-from vidcolor.jobs import Job
-from vidcolor.live.streams.address import PIPE, is_stream_target, name_of, scheme
+from vidcolor.jobs import Job, names_file
+from vidcolor.live.streams.address import HTTP, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions, check_streams
 from vidcolor.live.streams.pipes import give_stdout_back, take_stdout
 from vidcolor.options import ColorizeOptions
@@ -53,7 +53,10 @@ def is_wanted(sources: list[str], output: str | None, stream: StreamOptions) -> 
     """Whether the command is about a stream: by an address or pipe, or by an option that only streams have."""
     if stream.wanted or (output is not None and is_stream_target(output)):
         return True
-    return len(sources) == 1 and output is not None and (sources[0] == PIPE or bool(scheme(sources[0])))
+    if len(sources) != 1:
+        return False
+    download = scheme(sources[0]) in HTTP and output is not None and not names_file(sources[0], output)
+    return sources[0] == PIPE or (bool(scheme(sources[0])) and not download)
 
 
 @dataclass
@@ -93,7 +96,7 @@ def color(
     stop: threading.Event, stdout: int | None,
 ) -> int:  # fmt: skip
     from vidcolor.api import Colorizer
-    from vidcolor.live.streams.stream import STDOUT, colorize_stream
+    from vidcolor.live.streams.stream import STDOUT, SourceLost, colorize_stream
 
     job = Job(name_of(source), Path(name_of(target, output=True)))
     done, failed, status = [], [], 0
@@ -115,6 +118,10 @@ def color(
         except Exception as error:
             if os.environ.get("VIDCOLOR_DEBUG"):
                 raise
+            if isinstance(error, SourceLost):
+                terminal.done(error.summary)
+                if terminal.as_json:
+                    done.append(error.summary)
             text = str(error) if isinstance(error, VidcolorError) else fault(job, error)
             failed.append((job, text))
             terminal.error(text)

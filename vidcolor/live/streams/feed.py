@@ -66,7 +66,9 @@ class Feed:
             (s.index, s.type, likeness(s)) for s in reader.others if s.type in ("audio", "subtitle")
         ]
         self.patience = source.options.patience(network=source.network and self.live)
-        self.pace = Pace(source.stop) if source.options.realtime and not source.network else None
+        steady = source.options.realtime and not source.network
+        bursts = self.live and scheme(source.address) in HTTP  # segments come as a whole
+        self.pace = Pace(source.stop) if steady or bursts else None
         self.reconnected = self.damaged = self.resized = self.retimed = 0
         self.lost = ""
         self.heard = time.monotonic()  # when the last item came
@@ -80,7 +82,7 @@ class Feed:
                 if not self.live:
                     raise
                 cause = self.cause(error)
-            over = self.complete or (not cause and (scheme(self.source.address) in HTTP or not self.source.network))
+            over = self.complete or (not cause and not self.endless())
             self.leave()
             if self.source.stop.is_set() or over:
                 return
@@ -108,6 +110,12 @@ class Feed:
             if self.place(item):
                 self.wait(item)
                 yield item
+
+    def endless(self) -> bool:
+        """Whether an orderly end of the connection cannot be the source's own: not so of pipes, files and playlists."""
+        playlist = self.reader is not None and self.reader.container.format.name == "hls"
+        called = scheme(self.source.address) in HTTP and self.source.listens
+        return self.live and self.source.network and not playlist and not called
 
     @property
     def complete(self) -> bool:
@@ -144,6 +152,7 @@ class Feed:
                 continue
             if scheme(self.source.address) in HTTP and reader.container.duration is not None:
                 reader.close()  # the broadcast is over, and this is its recording
+                self.lost = ""
                 return False
             self.reader, self.reconnected = reader, self.reconnected + 1
             self.slots = match(reader, self.kept)

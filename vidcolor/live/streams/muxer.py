@@ -82,7 +82,7 @@ class StreamMuxer:
         name = self.outlet.format
         codec = codec_name(stream)
         label = f"{stream.type} stream {index} ({codec})"
-        if codec in PASSED.get(name, (codec,)) and can_hold(TRIED.get(name, name), stream):
+        if codec in PASSED.get(name, (codec,)) and can_hold(TRIED.get(name, name), stream) and described(name, stream):
             copy = self.container.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
@@ -173,3 +173,8 @@ class StreamMuxer:
         number = error.errno if isinstance(error, OSError) else None
         text = os.strerror(number) if number in errno.errorcode and number is not None else reason(error)
         return OutputError(f"{name}: {what}, {text}; {remedy}")
+
+
+def described(name: str, stream: Stream) -> bool:
+    """Whether RTSP can tell its peers what kind of AAC comes; in MPEG-TS every packet tells it by itself."""
+    return name != "rtsp" or codec_name(stream) != "aac" or bool(stream.codec_context.extradata)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidcolor.errors import OptionError
-from vidcolor.live.streams.address import HTTP, PIPE, check_protocol, is_playlist, name_of, scheme
+from vidcolor.live.streams.address import HTTP, PIPE, is_playlist, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions
+from vidcolor.live.streams.protocols import check_protocol
 from vidcolor.target import check_target
 
 BY_SCHEME = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts", "srt": "mpegts", "tcp": "mpegts", "tls": "mpegts",
@@ -67,8 +68,10 @@ class Outlet:
 
     def check_codec(self, codec: str) -> None:
         """Refuse what players of this stream do not know, or the container does not hold."""
-        good = {"flv": ("x264", "x265"), "hls": ("x264", "x265"), "yuv4mpegpipe": ("raw",)}
+        good = {"flv": ("x264", "x265"), "hls": ("x264", "x265")}
         good["mpegts"] = good["rtsp"] = good["rtp_mpegts"] = ("x264", "x265")
+        if self.format == "yuv4mpegpipe" and codec != "raw":
+            raise OptionError(f"{self.name}: y4m holds raw frames only; leave codec out, or choose another format")
         if codec not in good.get(self.format, (codec,)):
             raise OptionError(f"{self.name}: {self.format} cannot hold {codec}; use {' or '.join(good[self.format])}")
 

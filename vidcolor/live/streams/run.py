@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from vidcolor.shotreport import ShotReport
 from vidcolor.steady import Clock
 from vidcolor.summary import Progress, Summary
 
-WAITING = 2  # frames between two threads of a live stream
+WAITING = 8  # frames of a live stream that may wait for the network: what a burst brings, and the delay under load
+READY = 2  # that may wait for the encoder
 GRACE = 5.0  # seconds that a target may take for what is left, once the work is to end
 
 
@@ -33,6 +35,23 @@ class NoShots(ShotReport):
 
     def add(self, kind: str, small: Small, ab: np.ndarray, time: Fraction | None = None) -> None:
         pass
+
+
+class Outgoing(Link):
+    """The queue to the writer, which may be stuck in its target: `hurry` is called while one waits for it."""
+
+    def __init__(self, stop: threading.Event, size: int, hurry: Callable[[], None]) -> None:
+        super().__init__(stop, size)
+        self.hurry = hurry
+
+    def put(self, item: object) -> None:
+        while True:
+            self.check()
+            self.hurry()
+            try:
+                return self.queue.put(item, timeout=0.1)
+            except queue.Full:
+                continue
 
 
 class Run:
@@ -52,12 +71,13 @@ class Run:
         self.cut, self.failed = threading.Event(), threading.Event()  # leave the first queue; leave both
         self.errors: list[BaseException] = []
         self.clocks = [Clock(), Clock(), sink.clock]
-        size = WAITING if feed.live else queue_size(feed.info)
+        size = min(WAITING, queue_size(feed.info)) if feed.live else queue_size(feed.info)
         burst = int(BURST_BYTES // (feed.info.width * feed.info.height * 2))
         self.decoded = (
             LiveLink(self.cut, size, self.over, burst=burst) if feed.live else Link(self.cut, size, self.over)
         )
-        self.coloured = Link(self.failed, size)
+        self.coloured = Outgoing(self.failed, READY if feed.live else size, self.hurry)
+        self.asked: float | None = None  # time.monotonic() at which the user was first seen waiting
 
     def run(self, backend: Backend) -> None:
         """Until all threads have ended; the first error is raised.
@@ -134,19 +154,29 @@ class Run:
                 self.sink.frames(pictures.merge(item))
         self.sink.finish()
 
+    def hurry(self) -> None:
+        """Where the user is waiting: what is stuck gets `GRACE` seconds, and as long again to fail.
+
+        Raises:
+            OutputError: it is stuck in FFmpeg.
+        """
+        if not self.stop.is_set():
+            return
+        now = time.monotonic()
+        self.asked = self.asked or now
+        if now - self.asked > GRACE:
+            self.gave_up.set()
+        if now - self.asked > 2 * GRACE:
+            raise OutputError(f"{self.sink.name}: takes no more data, and was given up; check the receiver")
+
     def end(self, write: Worker) -> None:
-        """Wait for the writer, which has `GRACE` seconds where the user is waiting."""
-        asked: float | None = None
+        """Wait for the writer, but not for ever where the user is waiting."""
         while not write.over.wait(0.1):
-            if self.stop.is_set() or self.errors:
-                asked = asked or time.monotonic()
-                if time.monotonic() - asked > GRACE:
-                    self.gave_up.set()
-                if time.monotonic() - asked > 2 * GRACE:
-                    self.fail(
-                        OutputError(f"{self.sink.name}: takes no more data, and was given up; check the receiver")
-                    )
-                    return
+            try:
+                self.hurry()
+            except OutputError as error:
+                self.fail(error)
+                return
         if self.errors:
             self.sink.abandon()
 

@@ -35,8 +35,10 @@ class Sink:
     """
 
     def __init__(
-        self, make: Callable[[], StreamMuxer | Muxer], settings: VideoSettings, name: str, patience: float, note: Note
-    ) -> None:
+        self, make: Callable[[], StreamMuxer | Muxer], settings: VideoSettings, name: str, patience: float, note: Note,
+        *, keys: bool,
+    ) -> None:  # fmt: skip
+        self.keys = keys  # one every so often, for players that join in the middle
         self.make, self.settings, self.name, self.patience, self.note = make, settings, name, patience, note
         self.reconnected = self.missed = 0
         self.warnings: list[str] = []
@@ -114,7 +116,7 @@ class Sink:
 
     def key_due(self, frame: av.VideoFrame) -> bool:
         """Whether a player that comes now has waited long enough for a frame to begin with."""
-        if frame.pts is None or frame.time_base is None:
+        if not self.keys or frame.pts is None or frame.time_base is None:
             return False
         now = frame.pts * frame.time_base
         if self.key is None or now - self.key >= KEY_EVERY:

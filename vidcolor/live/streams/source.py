@@ -10,9 +10,10 @@ import av
 from av.container import InputContainer
 
 from vidcolor.errors import InputError, OptionError
-from vidcolor.live.streams.address import HTTP, LISTENERS, LIVE, PIPE, check_protocol, name_of, scheme
+from vidcolor.live.streams.address import HTTP, LISTENERS, LIVE, PIPE, name_of, scheme
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.pipes import CHUNK, PipeIn
+from vidcolor.live.streams.protocols import check_protocol
 from vidcolor.video.reader import Reader, VideoInfo, open_input, reason
 
 LISTEN = 3600.0  # seconds that a sender may take to call on us
@@ -20,7 +21,7 @@ OPEN = {"analyzeduration": "2000000", "probesize": "2000000"}  # microseconds an
 BY_SCHEME = {
     "rtsp": {"rtsp_flags": "prefer_tcp"},
     "rtsps": {"rtsp_flags": "prefer_tcp"},
-    "udp": {"overrun_nonfatal": "1", "fifo_size": "50000"},
+    "udp": {"overrun_nonfatal": "1"},
     "rtp": {"protocol_whitelist": "file,rtp,udp,srtp"},
 }
 

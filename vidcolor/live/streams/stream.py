@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
-from vidcolor.live.streams.address import LIVE, PIPE, check_local, is_stream_target, name_of, scheme
+from vidcolor.live.streams.address import LIVE, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.options import StreamOptions
@@ -24,7 +24,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import Worker
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
-from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 
 STDOUT = 1
@@ -36,6 +36,14 @@ class Way:
 
     settings: VideoSettings
     make: Callable[[], StreamMuxer | Muxer]  # connects to the target
+
+
+class SourceLost(InputError):
+    """The source went away and did not come back; `summary` says what was written until then."""
+
+    def __init__(self, message: str, summary: Summary) -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 def colorize_stream(
@@ -56,7 +64,8 @@ def colorize_stream(
     connections lost and found; `stdout` is the descriptor that a piped target is written to.
 
     Raises:
-        InputError: the source cannot be read, or was lost and has not come back; the target is finished then.
+        InputError: the source cannot be read.
+        SourceLost: it was lost and has not come back; the target is finished, with what came before.
         OutputError: the target cannot be written, or was lost and has not come back.
         Cancelled: `stop` was set before anything came, or a whole was wanted.
     """
@@ -76,7 +85,7 @@ def colorize_stream(
         if outlet is not None and options.overwrite:
             outlet.remove_playlist()
         patience = stream.patience(network=outlet is not None and outlet.network)
-        sink, made = Sink(way.make, way.settings, summary.target, patience, note), True
+        sink, made = Sink(way.make, way.settings, summary.target, patience, note, keys=outlet is not None), True
         run = Run(feed, sink, options, summary, stop=stop, ending=ending, gave_up=gave_up, progress=progress)
         run.run(backend)
         if whole and stop.is_set():
@@ -93,8 +102,9 @@ def colorize_stream(
     report(summary, feed)
     summary.seconds = time.perf_counter() - began
     if feed.lost and not stop.is_set() and feed.lost != ENDED:
-        raise InputError(
-            f"{origin.name}: {feed.lost}; what came before is in {summary.target}, start it again or raise --reconnect"
+        raise SourceLost(
+            f"{origin.name}: {feed.lost}; what came before is in {summary.target}, start it again or raise --reconnect",
+            summary,
         )
     return summary
 
@@ -105,7 +115,8 @@ def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOpti
         raise OptionError("shots and save-shots are for films in files; leave them out")
     if options.start is not None and scheme(source) in LIVE:
         raise OptionError(f"{name_of(source)}: is live and has no start; leave start out")
-    check_local(source)
+    if source != PIPE and not scheme(source) and not Path(source).exists():
+        raise InputError(f"{source}: no such file; check the name")
     if outlet is None:
         check_target(Path(target), overwrite=options.overwrite, source=source)
         default_codec(Path(target))
@@ -153,7 +164,10 @@ def find_way(
     if outlet is None:
         path = Path(target)
         codec = options.codec or default_codec(path)
-        settings = stream_settings(reader, options, codec, live=feed.live, plain=False)
+        if feed.live:
+            settings = stream_settings(reader, options, codec, live=True, plain=False)
+        else:
+            settings = video_settings(reader, options, codec)
         return Way(settings, lambda: Muxer(path, reader, settings, codec=codec))
     codec = options.codec or outlet.codec
     settings = stream_settings(reader, options, codec, live=feed.live, plain=outlet.plain)
