@@ -15,6 +15,8 @@ from tests.films import read
 from vidcolor.cli import make_parser, seconds
 from vidcolor.errors import OptionError
 from vidcolor.jobs import plan
+from vidcolor.live import command as webcam
+from vidcolor.live.serve import command as serve
 
 
 def vidcolor(*args, **extra):
@@ -22,16 +24,17 @@ def vidcolor(*args, **extra):
     return subprocess.run(command, capture_output=True, text=True, check=False, **extra)
 
 
-def test_help_imports_no_engine_and_no_codec():
+@pytest.mark.parametrize(("command", "shows"), [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token")])
+def test_help_imports_no_engine_and_no_codec(command, shows):
     script = (
         "import sys, vidcolor.cli\n"
-        "try: vidcolor.cli.main(['--help'])\n"
+        f"try: vidcolor.cli.main({[*command.split(), '--help']})\n"
         "except SystemExit: pass\n"
         "print('LOADED', [m for m in ('torch', 'openvino', 'av', 'cv2', 'numpy', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("LOADED []\n")
-    assert "--strength" in done.stdout
+    assert shows in done.stdout
 
 
 def test_the_program_never_imports_torch(tmp_path):
@@ -171,11 +174,14 @@ def test_times(text, value):
 
 def test_every_option_and_command_in_the_readme_exists():
     text = (ROOT / "README.md").read_text()
-    known = set(re.findall(r"--[a-z][a-z-]+", make_parser().format_help()))
-    for line in re.findall(r"^vidcolor .*$", text, re.MULTILINE):
-        assert set(re.findall(r"--[a-z][a-z-]+", line.split("#")[0])) <= known, line
-    for command in re.findall(r"^vidcolor (\S.*?)\s*(?:#.*)?$", text, re.MULTILINE):
-        if not command.startswith("info"):
+    parsers = {"webcam": webcam.make_parser(), "serve": serve.make_parser()}
+    commands = re.findall(r"^vidcolor (\S.*?)\s*(?:#.*)?$", text, re.MULTILINE)
+    assert {c.split()[0] for c in commands} >= {"info", "engines", *parsers}
+    for command in commands:
+        first, *rest = command.split()
+        if first in parsers:
+            parsers[first].parse_args(rest)
+        elif first not in ("info", "engines"):
             make_parser().parse_args(command.split())
     for target in re.findall(r"\]\(((?!http)[^)#]+)", text):
         assert (ROOT / target).exists(), target

@@ -135,7 +135,7 @@ def make_parser() -> argparse.ArgumentParser:
 def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Terminal) -> int:
     """`--preview`: play one source in a window instead of writing it."""
     from vidcolor.live.command import run
-    from vidcolor.live.watch import WatchOptions
+    from vidcolor.live.options import WatchOptions
 
     if len(parsed.sources) > 1 or parsed.output is not None:
         terminal.error("preview plays one source and writes nothing; leave -o and the other sources out, r records")

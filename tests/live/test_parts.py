@@ -16,8 +16,9 @@ from vidcolor.errors import InputError
 from vidcolor.live import devices
 from vidcolor.live.capture import Pace
 from vidcolor.live.controls import Controls
-from vidcolor.live.devices import Camera, CameraWish, attempts, find_camera, is_camera, open_camera
+from vidcolor.live.devices import Camera, attempts, find_camera, is_camera, open_camera
 from vidcolor.live.newest import Closed, Newest
+from vidcolor.live.options import CameraWish
 from vidcolor.live.view import aspect_of, compose, fit
 from vidcolor.video.formats import plane
 

@@ -19,10 +19,11 @@ from vidcolor.errors import InputError, OutputError
 from vidcolor.live.capture import Capture
 from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.newest import Closed, Newest
+from vidcolor.live.options import WatchOptions
 from vidcolor.live.recorder import Recorder
 from vidcolor.live.session import LiveSession, Meter
 from vidcolor.live.virtual import VirtualCamera
-from vidcolor.live.watch import Watcher, WatchOptions
+from vidcolor.live.watch import Watcher
 
 
 def watch_all(session: LiveSession):

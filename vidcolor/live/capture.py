@@ -12,8 +12,9 @@ from av.container import InputContainer
 
 from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
-from vidcolor.live.devices import CameraWish, is_camera, open_camera
+from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
+from vidcolor.live.options import CameraWish
 from vidcolor.video.reader import main_video, open_input, reason
 
 LATE = 0.5  # seconds behind its time stamps at which a file's pace begins anew

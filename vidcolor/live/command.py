@@ -6,13 +6,15 @@ import argparse
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import OptionError, VidcolorError
-from vidcolor.live.devices import CameraWish, list_cameras
-from vidcolor.live.view import MODES
-from vidcolor.live.watch import Watcher, WatchOptions
+from vidcolor.live.options import MODES, CameraWish, WatchOptions
 from vidcolor.options import BACKENDS, SMOOTHERS, ColorizeOptions
 from vidcolor.terminal import Terminal
+
+if TYPE_CHECKING:
+    from vidcolor.live.watch import Watcher
 
 EPILOG = """in the window: q quit, space pause, s snapshot, r record, c compare mode, + - 0 colour, h help
 
@@ -106,6 +108,8 @@ def end(watcher: Watcher) -> None:
 
 
 def print_cameras(terminal: Terminal) -> int:
+    from vidcolor.live.devices import list_cameras
+
     cameras = list_cameras()
     for number, camera in enumerate(cameras):
         terminal.out(f"webcam:{number}  {camera.name}  {camera.address}")
@@ -117,6 +121,7 @@ def print_cameras(terminal: Terminal) -> int:
 def run(source: str, options: ColorizeOptions, watch: WatchOptions, terminal: Terminal) -> int:
     """Watch one source; a fault is one line and status 1."""
     from vidcolor.api import Colorizer
+    from vidcolor.live.watch import Watcher
 
     try:
         if not watch.folder.is_dir():

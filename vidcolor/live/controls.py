@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vidcolor.live.view import MODES
+from vidcolor.live.options import MODES
 
 STRENGTH_STEP, BAR_STEP = 0.1, 0.02
 HELP = (

@@ -13,20 +13,12 @@ import av
 from av.container import InputContainer
 
 from vidcolor.errors import InputError
+from vidcolor.live.options import CameraWish
 from vidcolor.video.reader import reason
 
 APIS = {"Linux": "v4l2", "Darwin": "avfoundation", "Windows": "dshow"}  # FFmpeg's input device for cameras
 WEBCAM = re.compile(r"webcam(?::(.+))?")
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # how long a camera may be silent before it is taken for gone
-
-
-@dataclass(frozen=True)
-class CameraWish:
-    """What a camera is asked for; it may give something near."""
-
-    width: int = 640
-    height: int = 480
-    rate: float = 30.0  # frames a second
 
 
 @dataclass(frozen=True)

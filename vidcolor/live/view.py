@@ -11,7 +11,6 @@ import numpy as np
 from vidcolor.video.formats import layout, plane
 from vidcolor.video.reader import FULL_RANGE
 
-MODES = ("split", "side", "color")  # compare modes, in the order that the key c goes through
 BAR = (255, 255, 255)  # colour of the dividing bar
 
 
@@ -47,7 +46,7 @@ def compose(frame: av.VideoFrame, size: tuple[int, int], mode: str, bar: float =
     Args:
         frame: a coloured frame; its luma alone is the source.
         size: in pixels; an even width.
-        mode: one of MODES.
+        mode: one of options.MODES.
         bar: where the bar of "split" stands, 0 (left, all in colour) to 1 (all grey).
         rotation: degrees counterclockwise by which the picture is turned for display, a multiple of 90.
     """

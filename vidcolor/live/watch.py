@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from vidcolor.errors import OutputError
 from vidcolor.live.capture import Capture, Captured
 from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.controls import Controls
-from vidcolor.live.devices import CameraWish
 from vidcolor.live.newest import Closed, Newest
+from vidcolor.live.options import WatchOptions
 from vidcolor.live.recorder import Recorder
 from vidcolor.live.session import LiveSession, Meter, Shown
 from vidcolor.live.view import compose
@@ -25,20 +24,6 @@ from vidcolor.live.virtual import VirtualCamera
 from vidcolor.live.window import Status, Window, show
 
 BRIEF = 2.5  # seconds that a message stays in the window
-
-
-@dataclass(frozen=True)
-class WatchOptions:
-    """How a live source is watched."""
-
-    camera: CameraWish = field(default_factory=CameraWish)
-    mode: str = "split"  # compare mode at first; see view.MODES
-    output: Path | None = None  # record into it from the start
-    folder: Path = Path()  # where the keys s and r put their files
-    virtual_camera: str | None = None  # device, or "" for the first that is free
-    window: bool = True
-    loop: bool = False  # begin a file again at its end
-    seconds: float | None = None  # stop after so long
 
 
 class Watcher:
