@@ -15,9 +15,9 @@ from vidcolor.errors import InputError
 from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
 from vidcolor.live.options import CameraWish
+from vidcolor.live.pacing import Pace
 from vidcolor.video.reader import main_video, open_input, reason
 
-LATE = 0.5  # seconds behind its time stamps at which a file's pace begins anew
 DAMAGED = 100  # packets in a row that cannot be decoded before the source is opened again
 
 
@@ -128,8 +128,8 @@ class Capture(threading.Thread):
                     continue
                 failures = 0
                 for frame in frames:
-                    if pace is not None:
-                        taken = pace.wait(frame)
+                    if pace is not None and frame.time is not None:
+                        taken = pace.wait(frame.time)
                     self.give(frame, taken)
             return "the stream has ended"
         except (av.FFmpegError, InputError, OSError) as error:
@@ -141,26 +141,3 @@ class Capture(threading.Thread):
             self.note(f"{self.source}: is back")
         self.out.put(Captured(frame, taken, self.number))
         self.number += 1
-
-
-class Pace:
-    """Holds the frames of a file back until their time has come; stands still while `paused`."""
-
-    def __init__(self, stop: threading.Event, paused: threading.Event) -> None:
-        self.stop, self.paused = stop, paused
-        self.origin: float | None = None  # time.monotonic() of time stamp 0
-
-    def wait(self, frame: av.VideoFrame) -> float:
-        """Wait for the frame's time; gives that time."""
-        while self.paused.is_set() and not self.stop.wait(0.02):
-            self.origin = None
-        now = time.monotonic()
-        if frame.pts is None or frame.time_base is None:
-            return now
-        stamp = float(frame.pts * frame.time_base)
-        if self.origin is None or now - (self.origin + stamp) > LATE:
-            self.origin = now - stamp
-        due = self.origin + stamp
-        if due > now:
-            self.stop.wait(due - now)
-        return max(due, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -170,16 +170,7 @@ class Muxer:
         """A packet of one of the reader's other streams: that of `index`, or else the one that it names itself."""
         if index is None:
             index = packet.stream.index
-        try:
-            if index in self.copied:
-                packet.stream = self.copied[index]
-                self.write(packet)
-            elif index in self.converted:
-                for converted in self.converted[index].convert(packet):
-                    self.write(converted)
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError):
-                raise
+        if not pass_on(packet, self.copied.get(index), self.converted.get(index), self.write):
             self.refused[index] = self.refused.get(index, 0) + 1
 
     def write(self, packet: Packet) -> None:
@@ -218,6 +209,24 @@ class Muxer:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             return OutputError(f"{self.target}: the disk is full; free some room or choose another folder")
         return OutputError(f"{self.target}: writing stopped, {reason(error)}; check the disk, or try .mkv")
+
+
+def pass_on(
+    packet: Packet, copied: Stream | None, converter: Converter | None, write: Callable[[Packet], None]
+) -> bool:
+    """Write a packet into the stream that copies its own, or what `converter` makes of it; False: it was refused."""
+    try:
+        if copied is not None:
+            packet.stream = copied
+            write(packet)
+        elif converter is not None:
+            for converted in converter.convert(packet):
+                write(converted)
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise
+        return False
+    return True
 
 
 def muxer_options(name: str, reader: Reader) -> dict[str, str]:

@@ -14,8 +14,8 @@ from av.stream import Stream
 
 from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
+from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import HTTP, LIVE, scheme
-from vidcolor.live.streams.pacing import Pace
 from vidcolor.live.streams.source import Source, why
 from vidcolor.live.streams.timeline import Running
 from vidcolor.video.muxer import codec_name

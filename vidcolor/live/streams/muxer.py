@@ -20,7 +20,7 @@ from vidcolor.live.streams.pipes import CHUNK, PipeOut
 from vidcolor.live.streams.templates import Templates
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
-from vidcolor.video.muxer import can_hold, codec_name
+from vidcolor.video.muxer import can_hold, codec_name, pass_on
 from vidcolor.video.reader import reason
 
 PASSED = {  # sound that a protocol's peers know; of the other containers every codec that they take
@@ -114,17 +114,7 @@ class StreamMuxer:
 
     def mux_other(self, packet: Packet, index: int) -> None:
         """A packet of another stream, by its index in the source."""
-        try:
-            if index in self.copied:
-                packet.stream = self.copied[index]
-                self.write(packet)
-            elif index in self.converted:
-                for converted in self.converted[index].convert(packet):
-                    self.write(converted)
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError):
-                raise
-            self.refused += 1
+        self.refused += not pass_on(packet, self.copied.get(index), self.converted.get(index), self.write)
 
     def write(self, packet: Packet) -> None:
         try:
