@@ -86,7 +86,8 @@ def live(result: dict) -> str:
     if soak := result.get("soak"):
         text += (
             f"\nA stream with sound for {soak['minutes']:g} minutes ({soak['way']}): {soak['received']} of"
-            f" {soak['sent']} frames came back; memory {soak['memory_mb']['first']} MB after a minute and"
+            f" {soak['sent']} frames came back, {soak['dropped']} were dropped on the way, the rest were sent before"
+            f" the program had started; memory {soak['memory_mb']['first']} MB after a minute and"
             f" {soak['memory_mb']['last']} MB at the end; sound against picture moved by"
             f" {soak['drift_ms']['stamps']:.1f} ms by the time stamps and {soak['drift_ms']['arrival']:.1f} ms on"
             " arrival.\n"

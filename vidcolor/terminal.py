@@ -6,16 +6,27 @@ import dataclasses
 import json
 import logging
 import time
+from collections.abc import Sequence
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vidcolor.jobs import Job
 from vidcolor.summary import Summary
 
 LABEL = 24  # characters of a file's name beside the bar
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+class Named(Protocol):
+    """What is worked on, as messages call it."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def target(self) -> object: ...
 
 
 class Notes(logging.Handler):
@@ -63,7 +74,7 @@ class Terminal:
         if self.live:
             self.bar.stop()
 
-    def begin(self, job: Job, number: int, count: int) -> None:
+    def begin(self, job: Named, number: int, count: int) -> None:
         self.label = f"[{number}/{count}] {job.source}" if count > 1 else job.source
         self.began = self.spoke = time.monotonic()
         if self.live:
@@ -113,7 +124,7 @@ class Terminal:
         self.end()
         self.console.print(escape(f"vidcolor: {text}"))
 
-    def summary(self, done: list[Summary], failed: list[tuple[Job, str]]) -> None:
+    def summary(self, done: list[Summary], failed: Sequence[tuple[Named, str]]) -> None:
         if len(done) + len(failed) > 1:
             self.note(f"{len(done)} done, {len(failed)} failed")
         if self.as_json:

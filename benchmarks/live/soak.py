@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def soak(clip: Path, work: Path, minutes: float) -> dict:
         "sound_sent": sender.packets, "sound_received": len(receiver.sounds),
         "memory_mb": {"first": settled[0], "last": settled[-1], "all": [m for _, m in memory[::6]]},
         "drift_ms": {"stamps": stamps, "arrival": arrival},
-        "said": faults.strip().splitlines()[-3:], "json": said[:2000],
+        "dropped": json.loads(said)["files"][0]["dropped"], "said": faults.strip().splitlines()[-1:],
     }  # fmt: skip
 
 

@@ -7,10 +7,9 @@ import os
 import signal
 import threading
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
-from vidcolor.jobs import Job, names_file
+from vidcolor.jobs import names_file
 from vidcolor.live.streams.address import HTTP, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions, check_streams
 from vidcolor.live.streams.pipes import give_stdout_back, take_stdout
@@ -59,6 +58,14 @@ def is_wanted(sources: list[str], output: str | None, stream: StreamOptions) -> 
     return sources[0] == PIPE or (bool(scheme(sources[0])) and not download)
 
 
+@dataclass(frozen=True)
+class Names:
+    """Source and target as messages call them."""
+
+    source: str
+    target: str
+
+
 @dataclass
 class Stopper:
     """The first Ctrl-C or SIGTERM asks for an end, the second does not ask."""
@@ -98,7 +105,7 @@ def color(
     from vidcolor.api import Colorizer
     from vidcolor.live.streams.stream import STDOUT, SourceLost, colorize_stream
 
-    job = Job(name_of(source), Path(name_of(target, output=True)))
+    job = Names(name_of(source), name_of(target, output=True))
     done, failed, status = [], [], 0
     with terminal:
         try:
@@ -130,6 +137,6 @@ def color(
     return status
 
 
-def fault(job: Job, error: Exception) -> str:
+def fault(job: Names, error: Exception) -> str:
     kind = type(error).__name__
     return f"{job.source}: internal fault, {kind}: {error}; please report it (VIDCOLOR_DEBUG=1 shows where)"
