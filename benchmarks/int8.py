@@ -58,7 +58,8 @@ class OnnxQuantized(OnnxBackend):
 
     name = "onnx int8"
 
-    def __init__(self, model: ModelFile, photos: Path, folder: Path) -> None:
+    def __init__(self, model: ModelFile, photos: Path, folder: Path, *, kept: int) -> None:
+        import onnx
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -70,12 +71,14 @@ class OnnxQuantized(OnnxBackend):
                 picture = next(self.pictures, None)
                 return None if picture is None else {"lightness": picture}
 
-        plain, small = folder / "plain.onnx", folder / "int8.onnx"
+        plain, small = folder / "plain.onnx", folder / f"int8-{kept}.onnx"
         quant_pre_process(str(model.path), str(plain), skip_symbolic_shape=True)
+        convolutions = [node.name for node in onnx.load(plain).graph.node if node.op_type == "Conv"]
         logging.getLogger().setLevel(logging.ERROR)
         quantization.quantize_static(
             plain, small, Photos(), op_types_to_quantize=["Conv"], per_channel=True,
             activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=convolutions[len(convolutions) - kept :] if kept else [],
         )  # fmt: skip
         super().__init__(ModelFile(small, model.metadata))
         self.description = self.description.replace("f32", "int8")
@@ -98,7 +101,8 @@ def int8(data: Path) -> dict:
             "OpenVINO int8": Quantized(model, photos, kept=0),
             f"OpenVINO int8, last {HEAD} layers as shipped": Quantized(model, photos, kept=HEAD),
             "ONNX Runtime f32": OnnxBackend(model),
-            "ONNX Runtime int8": OnnxQuantized(model, photos, Path(place)),
+            "ONNX Runtime int8": OnnxQuantized(model, photos, Path(place), kept=0),
+            f"ONNX Runtime int8, last {HEAD} layers as shipped": OnnxQuantized(model, photos, Path(place), kept=HEAD),
         }
         return measure(ways, val)
 
