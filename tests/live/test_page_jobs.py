@@ -20,10 +20,6 @@ from tests.live.browser import (
     wait,
 )
 
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-pytest.importorskip("selenium")
-
 pytestmark = pytest.mark.timeout(300)
 
 

@@ -26,10 +26,6 @@ from tests.live.browser import (
     wait,
 )
 
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-pytest.importorskip("selenium")
-
 pytestmark = pytest.mark.timeout(300)
 TABS = ("live", "film", "photo")
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844), "narrow": (360, 640)}

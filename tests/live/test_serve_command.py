@@ -17,10 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-
 from aiortc.rtcdtlstransport import RTCCertificate
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-
 import aiohttp
+import pytest
 from yarl import URL
 
 from tests.live.server import bearer, refused, run, running, until, upload, visiting

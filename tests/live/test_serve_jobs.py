@@ -12,10 +12,6 @@ from PIL import Image
 
 from tests.films import chroma_spread, read
 from tests.live.server import is_over, refused, run, running, until, until_job, upload, visiting
-
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]

@@ -6,13 +6,9 @@ import asyncio
 import contextlib
 import re
 
+import aioice.ice
 import numpy as np
 import pytest
-
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-
-import aioice.ice
 from aiortc import RTCSessionDescription
 
 from tests.live.caller import Caller, calling, colourfulness, until_over, until_seen

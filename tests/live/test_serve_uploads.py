@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 
 from tests.live.server import is_over, run, running, until_job, upload, visiting
-
-pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
-
 from vidcolor.live.serve import uploads
 from vidcolor.live.serve.limits import Limits
 
