@@ -52,8 +52,9 @@ def rendered(folder: Path, sections: Mapping[str, Callable[[dict], str]]) -> Ite
 def throughput(result: dict) -> str:
     rows = [
         [r["size"], r["preset"], r["frames"],
-         f"**{r['ratio']:.2f}** ({min(r['ratios']):.2f} to {max(r['ratios']):.2f})", f"{r['ratio_in_colour']:.2f}",
-         r["colorize_fps"], r["transcode_fps"], *(r["limits_fps"][n] for n in ("decode", "encode")),
+         f"**{r['ratio']:.2f}** ({min(r['ratios']):.2f} to {max(r['ratios']):.2f})", f"{r['cpu_ratio']:.2f}",
+         f"{r['ratio_in_colour']:.2f}", r["colorize_fps"], r["transcode_fps"],
+         *(r["limits_fps"][n] for n in ("decode", "encode")),
          f"{r['predicted']:.0%}", f"{r['peak_mb']['colorize']} / {r['peak_mb']['transcode']}"]
         for r in result["rows"]
     ]  # fmt: skip
@@ -61,10 +62,11 @@ def throughput(result: dict) -> str:
     times = [[r["size"], r["preset"], *(r["ms_per_frame"].get(s, "") for s in stages)] for r in result["rows"]]
     return (
         f"## Throughput\n\n{result['film']}; {result['rows'][0]['backend']}. Time of colouring (model loading included)"
-        " / time of a plain decode and encode of the same grey file with x264 at the same settings; and of the same"
+        " / time of a plain decode and encode of the same grey file with x264 at the same settings, the same for CPU"
+        " seconds of all threads, which other work on the machine disturbs less; and the ratio to the time of the same"
         " clips with their own colour, because colour costs an encoder time as well, whoever makes it.\n\n"
-        + table(["size", "preset", "frames", "ratio", "to colour's", "vidcolor fps", "transcode fps", "decode only",
-                 "encode only", "frames predicted", "peak MB, vidcolor / transcode"], rows)
+        + table(["size", "preset", "frames", "ratio", "CPU time", "to colour's", "vidcolor fps", "transcode fps",
+                 "decode only", "encode only", "frames predicted", "peak MB, vidcolor / transcode"], rows)
         + "\n\nMilliseconds a frame that each stage was at work (three threads side by side, which share the cores with"
         " the codecs' own):\n\n" + table(["size", "preset", *stages], times) + "\n"
     )  # fmt: skip

@@ -107,7 +107,7 @@ def in_process(name: str, source: Path, preset: str) -> dict:
 
 
 def throughput(clips: Path, work: Path, *, sizes: list[str], presets: list[str], seconds: float, runs: int) -> dict:
-    """Ratios for each size and preset: each run does both, one after the other; the medians count."""
+    """Ratios for each size and preset: each run does all, one after the other; the medians count."""
     rows = []
     for size in sizes:
         width, height = SIZES[size]
@@ -120,18 +120,22 @@ def throughput(clips: Path, work: Path, *, sizes: list[str], presets: list[str],
             for name in ("", "-colour")
         )  # fmt: skip
         for preset in presets:
-            pairs = [
-                {n: in_process(n, film, preset) for n in WORK} | {IN_COLOUR: in_process("transcode", coloured, preset)}
-                for _ in range(runs)
-            ]
-            rows.append(row(size, preset, pairs))
+            limits = {n: in_process(n, film, preset) for n in ("decode", "encode")}
+            films = {"transcode": film, "colorize": film, IN_COLOUR: coloured}
+            pairs = []
+            for i in range(runs):  # in turn forwards and backwards: a machine that slows down favours neither
+                order = list(films) if i % 2 == 0 else list(reversed(films))
+                pairs.append({n: in_process(n.split()[0], films[n], preset) for n in order})
+            rows.append(row(size, preset, pairs, limits))
             print(f"{size} {preset}: {rows[-1]['ratio']:.2f}", file=sys.stderr)
     return {"film": "clips at 24 fps, grey, H.264", "rows": rows}
 
 
-def row(size: str, preset: str, pairs: list[dict]) -> dict:
-    ratios = [p["colorize"]["seconds"] / p["transcode"]["seconds"] for p in pairs]
-    in_colour = [p["colorize"]["seconds"] / p[IN_COLOUR]["seconds"] for p in pairs]
+def row(size: str, preset: str, pairs: list[dict], limits: dict[str, dict]) -> dict:
+    def ratios_to(name: str, unit: str) -> list[float]:
+        return [p["colorize"][unit] / p[name][unit] for p in pairs]
+
+    ratios = ratios_to("transcode", "seconds")
     middle = pairs[ratios.index(statistics.median_low(ratios))]
     frames = middle["colorize"]["frames"]
     return {
@@ -140,15 +144,16 @@ def row(size: str, preset: str, pairs: list[dict]) -> dict:
         "frames": frames,
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(r, 3) for r in ratios],
-        "ratio_in_colour": round(statistics.median(in_colour), 3),
+        "cpu_ratio": round(statistics.median(ratios_to("transcode", "cpu")), 3),
+        "ratio_in_colour": round(statistics.median(ratios_to(IN_COLOUR, "seconds")), 3),
         "transcode_fps": round(middle["transcode"]["frames"] / middle["transcode"]["seconds"], 2),
-        "limits_fps": {n: round(middle[n]["frames"] / middle[n]["seconds"], 2) for n in ("decode", "encode")},
+        "limits_fps": {n: round(x["frames"] / x["seconds"], 2) for n, x in limits.items()},
         "predicted": round(middle["colorize"]["predicted"] / frames, 3),
         "colorize_fps": round(frames / middle["colorize"]["seconds"], 2),
         "load_seconds": round(middle["colorize"]["load"], 2),
         "backend": middle["colorize"]["backend"],
         "ms_per_frame": {k: round(1000 * v / frames, 2) for k, v in middle["colorize"]["busy"].items()},
-        "peak_mb": {n: round(middle[n]["peak_mb"]) for n in WORK},
+        "peak_mb": {n: round(x["peak_mb"]) for n, x in (limits | middle).items() if n in WORK},
     }
 
 
@@ -168,7 +173,9 @@ def memory(clips: Path, work: Path, *, lengths: tuple[float, float] = (10, 60), 
 
 
 def main(name: str, source: str, target: str, preset: str) -> None:
+    began = time.process_time()
     result = WORK[name](Path(source), Path(target), preset)
+    result["cpu"] = time.process_time() - began
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
 

@@ -59,7 +59,8 @@ class ChromaWriter:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self.scratch = np.empty((3, 0, 0), np.float32)
-        self.past: list[np.ndarray] = []  # code values of the frame before
+        self.bound = np.empty((0, 0), np.uint8)
+        self.codes = np.empty((2, 0, 0), np.uint8)  # of the frame before
 
     def write(self, slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
         """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
@@ -68,11 +69,12 @@ class ChromaWriter:
         """
         if self.scratch.shape[1:] != luma.shape:
             self.scratch = np.empty((3, *luma.shape), np.float32)
+            self.bound = np.empty(luma.shape, np.uint8)
+            self.codes = np.empty((2, *luma.shape), np.uint8)
             anew = True
         y, colour, base = self.scratch
         np.copyto(y, luma)
-        past, self.past = [] if anew else self.past, []
-        for i, target in enumerate(out):
+        for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
             enlarge(slope[..., i], colour)
             np.multiply(colour, y, out=colour)
             enlarge(offset[..., i], base)
@@ -81,12 +83,11 @@ class ChromaWriter:
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)
                 continue
-            if past:
-                codes = np.maximum(past[i], cv2.convertScaleAbs(colour, beta=0.5 - HOLD))
-                np.minimum(codes, cv2.convertScaleAbs(colour, beta=HOLD - 0.5), out=codes)
+            if anew:
+                cv2.convertScaleAbs(colour, codes)
             else:
-                codes = cv2.convertScaleAbs(colour)
-            self.past.append(codes)
+                np.maximum(codes, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=codes)
+                np.minimum(codes, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=codes)
             target[:] = codes
 
 

@@ -67,7 +67,8 @@ def guess_matrix(width: int, height: int) -> int:
 
 def luma_to_lightness(luma: np.ndarray, encoding: Encoding) -> np.ndarray:
     """Luma code values (integers of any shape) to L* in 0..100, float32."""
-    return lightness_table(encoding).take(luma, mode="clip")
+    table = lightness_table(encoding)
+    return cv2.LUT(luma, table) if luma.dtype == np.uint8 and luma.ndim == 2 else table.take(luma, mode="clip")
 
 
 @lru_cache(maxsize=16)
@@ -94,6 +95,11 @@ def lab_to_chroma(lightness: np.ndarray, ab: np.ndarray, matrix: int) -> tuple[n
     r, g, b = cv2.split(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
     luma = kr * r + (1.0 - kr - kb) * g + kb * b
     return (b - luma) / (2.0 * (1.0 - kb)), (r - luma) / (2.0 * (1.0 - kr))
+
+
+def prepare_lab() -> None:
+    """Have OpenCV make its tables for L*a*b*, which delays their first use noticeably."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.float32), cv2.COLOR_LAB2RGB)
 
 
 def chroma_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +21,14 @@ BACK = 0.15  # share by which it may go back, in flicker
 SETTLED = 0.1  # share of the old picture that may be left an eighth of the span before the end
 
 
+class Seen(NamedTuple):
+    """A frame that was given."""
+
+    thumbnail: np.ndarray  # (ROWS, COLUMNS)
+    coarse: np.ndarray  # (pixels,), half as wide and high, less its mean
+    contrast: float  # the length of that
+
+
 class DissolveFinder:
     """Looks back from the newest frame for a dissolve that has just ended.
 
@@ -29,7 +39,7 @@ class DissolveFinder:
     """
 
     def __init__(self) -> None:
-        self.frames: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=max(SPANS) + 1)
+        self.frames: deque[Seen] = deque(maxlen=max(SPANS) + 1)
 
     def forget(self, keep: int) -> None:
         """Forget all frames but the newest `keep`: no dissolve reaches back further."""
@@ -39,7 +49,8 @@ class DissolveFinder:
     def push(self, thumbnail: np.ndarray) -> int | None:
         """How many frames before this one the middle of a dissolve lies, where one is seen to have ended here."""
         coarse = cv2.resize(thumbnail, (COLUMNS // 2, ROWS // 2), interpolation=cv2.INTER_AREA)
-        self.frames.append((thumbnail, (coarse - coarse.mean()).ravel()))
+        coarse = (coarse - coarse.mean()).ravel()
+        self.frames.append(Seen(thumbnail, coarse, math.sqrt(coarse @ coarse)))
         for span in SPANS:
             if len(self.frames) > span and (back := self._look(span)) is not None:
                 self.forget(keep=span // 8 + 1)
@@ -47,19 +58,21 @@ class DissolveFinder:
         return None
 
     def _look(self, span: int) -> int | None:
-        seen = [self.frames[i] for i in range(len(self.frames) - span - 1, len(self.frames))]
-        first, last = seen[0][1], seen[-1][1]
-        line = first - last
-        length = float(line @ line)
+        first, last = self.frames[-span - 1], self.frames[-1]
         # Cosine of the ends: most pairs of one shot are let go here.
-        if float(first @ last) > (1.0 - APART) * float(np.linalg.norm(first) * np.linalg.norm(last)) or length < 1e-3:
+        if float(first.coarse @ last.coarse) > (1.0 - APART) * first.contrast * last.contrast:
             return None
-        path = np.stack([coarse for _, coarse in seen])
-        if not self._is_mixed(path, line, length) or unlike(seen[0][0], seen[-1][0]) < APART:
+        line = first.coarse - last.coarse
+        length = float(line @ line)
+        if length < 1e-3:
             return None
-        if any(unlike(a[0], b[0]) > APART for a, b in pairwise(seen)):  # a cut, in a run that looks like mixing
+        seen = list(islice(self.frames, len(self.frames) - span - 1, None))
+        path = np.stack([x.coarse for x in seen])
+        if not self._is_mixed(path, line, length) or unlike(first.thumbnail, last.thumbnail) < APART:
             return None
-        shares = (path - last) @ line / length
+        if any(unlike(a.thumbnail, b.thumbnail) > APART for a, b in pairwise(seen)):  # a cut, that looks like mixing
+            return None
+        shares = (path - last.coarse) @ line / length
         return span - int(np.argmin(np.abs(shares - 0.5)))
 
     def _is_mixed(self, path: np.ndarray, line: np.ndarray, length: float) -> bool:

@@ -19,7 +19,7 @@ from av.packet import Packet
 
 from vidcolor.backends import Backend, cuda_present
 from vidcolor.chroma import ChromaWriter, chroma_coefficients
-from vidcolor.color import Encoding
+from vidcolor.color import Encoding, prepare_lab
 from vidcolor.errors import Cancelled
 from vidcolor.options import ColorizeOptions
 from vidcolor.preview import Small, SmallSize, crop_grid, make_small, network_input
@@ -359,6 +359,7 @@ def write_frames(
 ) -> None:
     """Writer thread: merge the colour under the luma, encode, mux."""
     encoder = Encoder(settings, muxer.video.codec_context)
+    prepare_lab()  # while the network is compiled
 
     def write(frames: Iterator[av.VideoFrame]) -> None:
         for frame in clock.time("merge", list, frames):

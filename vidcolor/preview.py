@@ -64,7 +64,8 @@ def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
     shrinks = luma.shape[0] >= size.height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)
-    np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
+    if not shrinks:
+        np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
     return Small(small, luma_to_lightness(small, encoding), half)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -29,8 +31,10 @@ class Motion:
         """Where each cell of the `new` frame's grid was in the `old`: a map for `move`, float32 ``(h', w', 2)``."""
         flow = self.flow.calc(new, old, None)  # type: ignore[call-overload]
         cv2.patchNaNs(flow, 0.0)  # which it gives for very thin pictures
-        scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-        return grid(width, height) + cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale
+        where = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
+        where *= np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+        where += grid(width, height)
+        return where
 
 
 def to_grid(lightness: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -50,6 +54,9 @@ def move(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
     return cv2.remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
+@lru_cache(maxsize=4)
 def grid(width: int, height: int) -> np.ndarray:
-    """x and y of every cell, float32 ``(height, width, 2)``."""
-    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+    """x and y of every cell, float32 ``(height, width, 2)``, for reading only."""
+    cells = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+    cells.setflags(write=False)
+    return cells
