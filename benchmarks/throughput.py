@@ -20,7 +20,7 @@ from vidcolor.options import ColorizeOptions
 
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080), "4k": (3840, 2160)}
 CLIPS = ("juggling_lawn", "dog_park", "bmx_fast_pan", "bear")
-SHORTER = {"4k": 1 / 3}  # of the length asked for
+SHORTER = {"4k": 1 / 6}  # of the length asked for
 CRF = 18
 HELD = 48  # decoded frames in memory for the encoder alone
 

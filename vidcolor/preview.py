@@ -11,6 +11,7 @@ from vidcolor.color import Encoding, luma_to_lightness
 
 MULTIPLE = 32  # sides of what the network is given
 LONGEST = 8  # times the short side that the long one may have
+SLIGHT = 1.5  # times up to which linear interpolation shrinks a picture as well as area averaging, and faster
 SPARE = 0.04  # share of its size that a picture gives up for less padding
 
 
@@ -56,13 +57,14 @@ class Small:
 
 
 def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
-    """The small picture of full-size `luma` code values, by area averaging; in halves first, which is fastest."""
+    """The small picture of full-size `luma` code values, by area averaging in halves, and what is left at once."""
     half = None
     while luma.shape[0] >= 2 * size.height and luma.shape[1] >= 2 * size.width:
         luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
         half = luma if half is None else half
     shrinks = luma.shape[0] >= size.height
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    slightly = luma.shape[0] < SLIGHT * size.height and luma.shape[1] < SLIGHT * size.width
+    how = (cv2.INTER_LINEAR if slightly else cv2.INTER_AREA) if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)
     if not shrinks:
         np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
