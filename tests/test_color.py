@@ -72,3 +72,10 @@ def test_fitted_chroma_stays_in_rgb_and_keeps_what_fits():
 @pytest.mark.parametrize(("size", "matrix"), [((720, 480), 6), ((720, 576), 5), ((1280, 720), 1), ((1920, 1080), 1)])
 def test_untagged_pictures_are_read_as_players_do(size, matrix):
     assert guess_matrix(*size) == matrix
+
+
+def test_lightness_of_every_code_is_the_tables_however_it_lies_in_memory():
+    table = lightness_table(Encoding())
+    codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for x in (codes, codes.T, np.repeat(codes, 2, axis=1)[:, ::2], codes.astype(np.uint16), codes.ravel()):
+        assert np.array_equal(luma_to_lightness(x, Encoding()), table[x])

@@ -38,3 +38,18 @@ def test_any_shape_becomes_a_small_picture(shape):
     small = make_small(luma, size, Encoding())
     assert small.lightness.shape == (size.height, size.width)
     assert np.ptp(small.lightness) == 0
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.25, 1.45, 1.6, 2.5])
+def test_shrinking_averages(factor):
+    size = SmallSize(96, 64)
+    height, width = round(64 * factor), round(96 * factor)
+    y, x = np.mgrid[0:height, 0:width]
+    wave = 128 + 90 * np.sin(x / width * 20) * np.cos(y / height * 14)
+    noise = np.random.default_rng(0).normal(0, 12, wave.shape)
+    small = make_small(np.clip(wave + noise, 0, 255).astype(np.uint8), size, Encoding())
+    y, x = (np.mgrid[0:64, 0:96] + 0.5) * factor - 0.5
+    expected = 128 + 90 * np.sin(x / width * 20) * np.cos(y / height * 14)
+    error = small.luma - expected
+    assert abs(error.mean()) < 0.7
+    assert error.std() < (13 if factor == 1.0 else 11.5)
