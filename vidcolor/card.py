@@ -93,7 +93,7 @@ class CardFrames:
         kind = np.uint8 if host.encoding.depth == 8 else np.uint16
         if frame.height < host.size.height or frame.width < host.size.width:  # enlarged, which OpenCV is left to do
             return make_small(code_values(luma, shift).cpu().numpy().astype(kind), host.size, host.encoding)
-        codes = small_codes(luma, shift, host.size.height, host.size.width).cpu().numpy().astype(kind)
+        codes = small_codes(luma, shift, host.size).cpu().numpy().astype(kind)
         return Small(codes, luma_to_lightness(codes, host.encoding))
 
     def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:

@@ -63,12 +63,16 @@ def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
         luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
         half = luma if half is None else half
     shrinks = luma.shape[0] >= size.height
-    slightly = luma.shape[0] < SLIGHT * size.height and luma.shape[1] < SLIGHT * size.width
-    how = (cv2.INTER_LINEAR if slightly else cv2.INTER_AREA) if shrinks else cv2.INTER_CUBIC
+    how = (cv2.INTER_LINEAR_EXACT if is_near(luma.shape, size) else cv2.INTER_AREA) if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(luma, (size.width, size.height), interpolation=how)
     if not shrinks:
         np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
     return Small(small, luma_to_lightness(small, encoding), half)
+
+
+def is_near(shape: tuple[int, ...], size: SmallSize) -> bool:
+    """Whether a picture of ``(height, width)`` is so little larger that it needs no averaging."""
+    return shape[0] < SLIGHT * size.height and shape[1] < SLIGHT * size.width
 
 
 def network_input(lightness: list[np.ndarray], size: SmallSize) -> np.ndarray:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from vidcolor.chroma import HOLD
 from vidcolor.color import Encoding
+from vidcolor.preview import SmallSize, is_near
 
 PITCH = 256  # bytes that a row is a multiple of: NVENC wants that, and a download of whole rows is one plain copy
 
@@ -49,12 +50,15 @@ def area_weights(source: int, target: int, device: torch.device) -> Tensor:
     return (overlap.clamp(min=0) / step).to(torch.float32).to(device)
 
 
-def small_codes(plane: Tensor, shift: int, height: int, width: int) -> Tensor:
-    """The small picture ``(height, width)`` of a luma plane that is larger both ways: float32 code values."""
+def small_codes(plane: Tensor, shift: int, size: SmallSize) -> Tensor:
+    """The small picture of a luma plane that is larger both ways, as `preview.make_small` has it: float32 codes."""
     picture = code_values(plane, shift)
-    while picture.shape[0] >= 2 * height and picture.shape[1] >= 2 * width:
+    while picture.shape[0] >= 2 * size.height and picture.shape[1] >= 2 * size.width:
         picture = shrink(picture, picture.shape[0] // 2, picture.shape[1] // 2)
-    return shrink(picture, height, width)
+    if not is_near(picture.shape, size):
+        return shrink(picture, size.height, size.width)
+    small = F.interpolate(picture[None, None], (size.height, size.width), mode="bilinear", align_corners=False)
+    return torch.floor(small[0, 0] + 0.5)
 
 
 @dataclass(frozen=True)
