@@ -62,8 +62,9 @@ def throughput(result: dict) -> str:
     times = [[r["size"], r["preset"], *(r["ms_per_frame"].get(s, "") for s in stages)] for r in result["rows"]]
     return (
         f"## Throughput\n\n{result['film']}; {result['rows'][0]['backend']}. Time of colouring (model loading included)"
-        " / time of a plain decode and encode of the same grey file with x264 at the same settings, the same for CPU"
-        " seconds of all threads, which other work on the machine disturbs less; and the ratio to the time of the same"
+        " / time of a plain decode and encode of the same grey file with x264 at the same crf and preset, which keeps"
+        " x264's own chroma settings (ours are in docs/design.md); the same for CPU seconds of all threads, which other"
+        " work on the machine disturbs less; and the ratio to the time of the same"
         " clips with their own colour, because colour costs an encoder time as well, whoever makes it.\n\n"
         + table(["size", "preset", "frames", "ratio", "CPU time", "to colour's", "vidcolor fps", "transcode fps",
                  "decode only", "encode only", "frames predicted", "peak MB, vidcolor / transcode"], rows)

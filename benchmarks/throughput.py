@@ -1,4 +1,4 @@
-"""Colouring a film against a plain transcode of the same film at the same settings, side by side."""
+"""Colouring a film against a plain transcode of the same film at the same crf and preset, side by side."""
 
 from __future__ import annotations
 
