@@ -52,4 +52,4 @@ def test_shrinking_averages(factor):
     expected = 128 + 90 * np.sin(x / width * 20) * np.cos(y / height * 14)
     error = small.luma - expected
     assert abs(error.mean()) < 0.7
-    assert error.std() < (13 if factor == 1.0 else 11.5)
+    assert error.std() < (12.5 if factor == 1.0 else 9)  # the noise alone is 12
