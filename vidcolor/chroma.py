@@ -75,10 +75,9 @@ class ChromaWriter:
         y, colour, base = self.scratch
         np.copyto(y, luma)
         for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
-            enlarge(slope[..., i], colour)
-            np.multiply(colour, y, out=colour)
-            enlarge(offset[..., i], base)
-            np.add(colour, base, out=colour)
+            enlarge(slope[..., i], base)
+            enlarge(offset[..., i], colour)
+            cv2.accumulateProduct(base, y, colour)
             np.clip(colour, *self.encoding.chroma_limits, out=colour)
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)

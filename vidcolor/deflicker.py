@@ -32,4 +32,5 @@ class Deflicker:
         usual = mean if self.usual is None else MEMORY * self.usual + (1.0 - MEMORY) * mean
         self.usual = min(max(usual, mean / MOST), mean * MOST)
         steady = lightness * np.float32(self.usual / mean)
-        return np.minimum(steady, np.float32(100.0), out=steady)
+        cv2.threshold(steady, 100.0, 0.0, cv2.THRESH_TRUNC, dst=steady)
+        return steady

@@ -112,12 +112,13 @@ class FlowSmoother:
     def begin(self, lightness: np.ndarray) -> Past:
         ab = self.predict([lightness])[0]
         small = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
-        return Past(self.motion.grey(lightness), small, ab, np.ones_like(small), np.zeros_like(ab), 0)
+        return Past(self.motion.grey(small), small, ab, np.ones_like(small), np.zeros_like(ab), 0)
 
     def carry(self, past: Past, lightness: np.ndarray) -> Past:
         """The colour of the past on a new frame."""
         height, width = past.small.shape
-        grey, small = self.motion.grey(lightness), motion.to_grid(lightness, width, height)
+        small = motion.to_grid(lightness, width, height)
+        grey = self.motion.grey(small)
         where = self.motion.between(grey, past.grey, width, height)
         trust = move(past.trust, where) * motion.match(move(past.small, where), small)
         ab, due = move(past.ab, where), past.due

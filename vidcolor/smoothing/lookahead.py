@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from vidcolor.smoothing import motion
-from vidcolor.smoothing.motion import Motion, move
+from vidcolor.smoothing.motion import Motion, move, pad
 
-LONGEST = 8  # frames from one key to the next, where the pace is chosen by motion
+LONGEST = 12  # frames from one key to the next, where the pace is chosen by motion
 KNOWN = 0.5  # trust from which on a carried colour counts as sure
 DOUBT = 0.15  # share of a picture that neither side knows, which calls for a key in between
 LEAST = 0.02  # weight of a side that is not trusted: what neither knows is mixed by distance
@@ -109,7 +110,8 @@ class LookaheadSmoother:
     def frame(self, lightness: np.ndarray) -> Frame:
         assert self.key is not None
         height, width = self.key.ab.shape[:2]
-        frame = Frame(lightness, self.motion.grey(lightness), motion.to_grid(lightness, width, height))
+        small = motion.to_grid(lightness, width, height)
+        frame = Frame(lightness, self.motion.grey(small), small)
         if self.frames:
             past = self.frames[-1]
             frame.back = self.motion.between(frame.grey, past.grey, width, height)
@@ -163,8 +165,9 @@ class LookaheadSmoother:
         if self.span is not None:
             assert self.shown is not None
             n = len(self.span)
+            first, last = pad(self.shown), pad(shown)
             for i in range(1, n):
-                done.append(blend(self.span.from_first[i], self.shown, self.span.from_last[i], shown, i / n))
+                done.append(blend(self.span.from_first[i], first, self.span.from_last[i], last, i / n)[..., :2])
         self.shown = shown
         return [*done, shown]
 
@@ -179,8 +182,7 @@ def extend(way: np.ndarray, where: np.ndarray | None, agrees: np.ndarray | None)
 
 
 def blend(forth: np.ndarray, first: np.ndarray, back: np.ndarray, last: np.ndarray, part: float) -> np.ndarray:
-    """a*b* of a frame at `part` 0..1 of the way from the `first` key to the `last`."""
-    near = (np.float32(1.0 - part) * (forth[..., 2] + np.float32(LEAST)))[..., None]
-    far = (np.float32(part) * (back[..., 2] + np.float32(LEAST)))[..., None]
-    a, b = move(first, forth[..., :2]), move(last, back[..., :2])
-    return (near * a + far * b) / (near + far)
+    """Planes of a frame at `part` 0..1 of the way from the `first` key to the `last`."""
+    near = np.float32(1.0 - part) * (forth[..., 2] + np.float32(LEAST))
+    far = np.float32(part) * (back[..., 2] + np.float32(LEAST))
+    return cv2.blendLinear(move(first, forth[..., :2]), move(last, back[..., :2]), near, far)
