@@ -97,7 +97,7 @@ class Guided:
 
     def planes(self, signal, lightness, ab, codes, encoding) -> tuple[np.ndarray, np.ndarray]:
         with mock.patch.multiple(chroma, FINER=self.finer, RADIUS=self.radius):
-            return chroma_planes(*chroma_coefficients(signal, lightness, ab, encoding), codes, encoding)
+            return chroma_planes(chroma_coefficients(signal, lightness, ab, encoding), codes, encoding)
 
     def in_a_film(self, ab: np.ndarray, lightness: np.ndarray) -> None:
         small = cv2.resize(lightness, (384, 216), interpolation=cv2.INTER_AREA)

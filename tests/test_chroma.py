@@ -19,8 +19,8 @@ def test_flat_colour_on_textured_luma_follows_the_exact_formula():
         dtype = np.uint8 if encoding.depth == 8 else np.uint16
         full = np.rint(texture * encoding.luma_scale + encoding.luma_offset).astype(dtype)
         ab = np.full((16, 24, 2), (25.0, 35.0), np.float32)
-        slope, offset = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
-        planes = chroma_planes(slope, offset, full, encoding)
+        coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
+        planes = chroma_planes(coefficients, full, encoding)
         exact = lab_to_chroma(luma_to_lightness(full, encoding), np.full((256, 384, 2), (25.0, 35.0), np.float32), 1)
         for plane, difference in zip(planes, exact, strict=True):
             code = difference * encoding.chroma_scale + encoding.chroma_centre
@@ -35,8 +35,8 @@ def test_colour_stops_at_luma_edges():
     truth = np.zeros((256, 384, 2), np.float32)
     truth[:, :190] = (45, 30)
     ab = cv2.resize(truth, (24, 16), interpolation=cv2.INTER_AREA)
-    slope, offset = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
-    _, cr = chroma_planes(slope, offset, full, encoding)
+    coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
+    _, cr = chroma_planes(coefficients, full, encoding)
     lightness = luma_to_lightness(full, encoding)
     exact = lab_to_chroma(lightness, truth, 1)[1] * 224 + 128
     plain = lab_to_chroma(lightness, cv2.resize(ab, (384, 256), interpolation=cv2.INTER_LINEAR), 1)[1] * 224 + 128
@@ -47,22 +47,23 @@ def test_colour_stops_at_luma_edges():
 def test_codes_stay_legal():
     full = np.random.default_rng(0).integers(0, 256, (128, 192)).astype(np.uint8)
     ab = np.random.default_rng(1).uniform(-110, 110, (16, 24, 2)).astype(np.float32)
-    slope, offset = chroma_coefficients(*small_and_full(full, Encoding()), ab, Encoding())
-    for plane in chroma_planes(slope, offset, full, Encoding()):
+    coefficients = chroma_coefficients(*small_and_full(full, Encoding()), ab, Encoding())
+    for plane in chroma_planes(coefficients, full, Encoding()):
         assert plane.min() >= 16
         assert plane.max() <= 240
 
 
 def test_samples_keep_their_code_until_the_colour_has_moved():
     """Colour that wavers by a quarter of a code keeps its samples; one that moves is followed, never far behind."""
-    flat = np.zeros((4, 4, 2), np.float32)
+    flat = np.zeros((4, 4, 4), np.float32)
     luma = np.full((64, 64), 100, np.uint8)
 
     def follow(levels, depth=8):
         writer = ChromaWriter(Encoding(depth=depth))
         for i, level in enumerate(levels):
             planes = np.empty((2, 64, 64), np.uint8 if depth == 8 else np.uint16)
-            writer.write(flat, flat + np.float32(level), luma, tuple(planes), anew=i == 0)
+            flat[2:] = level
+            writer.write(flat, luma, tuple(planes), anew=i == 0)
             assert planes.min() == planes.max()
             yield planes.max()
 

@@ -214,5 +214,4 @@ def samples(frame: av.VideoFrame, depth: int) -> tuple[Tensor, int]:
 def filter_coefficients(item: Coloured, source: Encoding, target: Encoding) -> np.ndarray:
     """Slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32."""
     signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
-    slope, offset = chroma_coefficients(signal, item.small.lightness, item.ab, target)
-    return np.ascontiguousarray(np.concatenate((slope, offset), 2).transpose(2, 0, 1))
+    return chroma_coefficients(signal, item.small.lightness, item.ab, target)

@@ -15,9 +15,7 @@ HOLD = 0.75  # code values by which a sample may differ from its colour before i
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
 
 
-def chroma_coefficients(
-    signal: np.ndarray, lightness: np.ndarray, ab: np.ndarray, encoding: Encoding
-) -> tuple[np.ndarray, np.ndarray]:
+def chroma_coefficients(signal: np.ndarray, lightness: np.ndarray, ab: np.ndarray, encoding: Encoding) -> np.ndarray:
     """The fast guided filter of He & Sun 2015 (arXiv 1505.00996), up to its enlargement.
 
     Within a window chroma is a linear function of luma. Edges come from the luma that way, and so does the way in
@@ -30,23 +28,25 @@ def chroma_coefficients(
         encoding: of the full-size picture.
 
     Returns:
-        slope and offset, ``(h', w', 2)`` float32 each on the filter's own grid: the code
-            value of (Cb, Cr) is ``slope * luma code + offset``.
+        slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
+            grid: a code value is ``slope * luma code + offset``.
     """
     size = min(ab.shape[1] * FINER, signal.shape[1]), min(ab.shape[0] * FINER, signal.shape[0])
     signal, lightness = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (signal, lightness))
     ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
     mean = box(signal)
     variance = box(signal * signal) - mean * mean + np.float32(EPSILON)
-    slopes, offsets = [], []
-    for chroma in lab_to_chroma(lightness, ab, encoding.matrix):
+    coefficients = np.empty((2, 2, *signal.shape), np.float32)
+    for chroma, into in zip(lab_to_chroma(lightness, ab, encoding.matrix), coefficients.swapaxes(0, 1), strict=True):
         average = box(chroma)
         slope = (box(signal * chroma) - mean * average) / variance
-        slopes.append(box(slope))
-        offsets.append(box(average - slope * mean))
-    slope = cv2.merge(slopes) * np.float32(encoding.chroma_scale / encoding.luma_scale)
-    offset = cv2.merge(offsets) * np.float32(encoding.chroma_scale) - slope * np.float32(encoding.luma_offset)
-    return slope, offset + np.float32(encoding.chroma_centre)
+        into[0], into[1] = box(slope), box(average - slope * mean)
+    slopes, offsets = coefficients
+    slopes *= np.float32(encoding.chroma_scale / encoding.luma_scale)
+    offsets *= np.float32(encoding.chroma_scale)
+    offsets -= slopes * np.float32(encoding.luma_offset)
+    offsets += np.float32(encoding.chroma_centre)
+    return coefficients.reshape(4, *signal.shape)
 
 
 class ChromaWriter:
@@ -62,22 +62,22 @@ class ChromaWriter:
         self.bound = np.empty((0, 0), np.uint8)
         self.codes = np.empty((2, 0, 0), np.uint8)  # of the frame before
 
-    def write(self, slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
+    def write(self, coefficients: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
         """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
 
-        With `anew` nothing of the frame before is kept.
+        `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept.
         """
         if self.scratch.shape[1:] != luma.shape:
             self.scratch = np.empty((3, *luma.shape), np.float32)
             self.bound = np.empty(luma.shape, np.uint8)
             self.codes = np.empty((2, *luma.shape), np.uint8)
             anew = True
-        y, colour, base = self.scratch
+        y, slope, colour = self.scratch
         np.copyto(y, luma)
         for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
-            enlarge(slope[..., i], base)
-            enlarge(offset[..., i], colour)
-            cv2.accumulateProduct(base, y, colour)
+            enlarge(coefficients[i], slope)
+            enlarge(coefficients[2 + i], colour)
+            cv2.accumulateProduct(slope, y, colour)
             np.clip(colour, *self.encoding.chroma_limits, out=colour)
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)
@@ -95,11 +95,11 @@ def enlarge(plane: np.ndarray, into: np.ndarray) -> None:
     cv2.resize(plane, into.shape[::-1], dst=into, interpolation=cv2.INTER_LINEAR)
 
 
-def chroma_planes(slope: np.ndarray, offset: np.ndarray, luma: np.ndarray, encoding: Encoding) -> Planes:
+def chroma_planes(coefficients: np.ndarray, luma: np.ndarray, encoding: Encoding) -> Planes:
     """Cb and Cr code values of one picture, as `ChromaWriter` writes them."""
     kind = np.uint8 if encoding.depth == 8 else np.uint16
     planes = np.empty(luma.shape, kind), np.empty(luma.shape, kind)
-    ChromaWriter(encoding).write(slope, offset, luma, planes)
+    ChromaWriter(encoding).write(coefficients, luma, planes)
     return planes
 
 

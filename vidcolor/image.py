@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from vidcolor.backends import Backend
-from vidcolor.chroma import chroma_coefficients, chroma_planes
+from vidcolor.chroma import chroma_coefficients, chroma_planes, enlarge
 from vidcolor.color import Encoding, chroma_to_rgb, fit_gamut
 from vidcolor.errors import InputError, OutputError
 from vidcolor.jobs import STILL_TARGETS, STILLS
@@ -105,13 +105,15 @@ def to_grey(values: np.ndarray) -> np.ndarray:
 
 def color_picture(signal: np.ndarray, small: Small, ab: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Grey `signal` (uint16) and an a*b* grid to RGB ``(h, w, 3)`` of `dtype`, colours reduced until they fit."""
-    slope, offset = chroma_coefficients(small.luma / np.float32(65535.0), small.lightness, ab, ENCODING)
+    coefficients = chroma_coefficients(small.luma / np.float32(65535.0), small.lightness, ab, ENCODING)
     height, width = signal.shape
-    slope, offset = (cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR) for x in (slope, offset))
+    enlarged = np.empty((len(coefficients), height, width), np.float32)
+    for plane, into in zip(coefficients, enlarged, strict=True):
+        enlarge(plane, into)
     out = np.empty((height, width, 3), dtype)
     for top in range(0, height, STRIP):
         rows = slice(top, min(top + STRIP, height))
-        cb, cr = chroma_planes(slope[rows], offset[rows], signal[rows], ENCODING)
+        cb, cr = chroma_planes(enlarged[:, rows], signal[rows], ENCODING)
         luma = signal[rows].astype(np.float32) / 65535.0
         cb, cr = ((c.astype(np.float32) - 32768.0) / 65535.0 for c in (cb, cr))
         share = fit_gamut(luma, cb, cr, ENCODING.matrix)

@@ -385,7 +385,7 @@ def merge(item: Coloured, settings: VideoSettings, chroma: ChromaWriter, *, comp
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
     signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
-    slope, offset = chroma_coefficients(signal, item.small.lightness, item.ab, encoding)
+    coefficients = chroma_coefficients(signal, item.small.lightness, item.ab, encoding)
     frame = output_frame(item.frame, settings)
     cb, cr = plane(frame, 1), plane(frame, 2)
     luma = plane(frame, 0)
@@ -398,7 +398,7 @@ def merge(item: Coloured, settings: VideoSettings, chroma: ChromaWriter, *, comp
         guide = half
     elif guide.shape[::-1] != size:
         guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    chroma.write(slope, offset, guide, (cb[:, grey:], cr[:, grey:]), anew=item.anew)
+    chroma.write(coefficients, guide, (cb[:, grey:], cr[:, grey:]), anew=item.anew)
     if grey:
         cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
     return frame
