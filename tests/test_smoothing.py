@@ -86,7 +86,7 @@ class TestEverySmoother:
     def test_steady_colour_stays_as_it_is(self, name, texture):
         frames = [window(texture, 3 * i) for i in range(20)]
         for ab in run(named(name), frames, lambda i: flat(20, -30))[0]:
-            np.testing.assert_allclose(ab, flat(20, -30), atol=1e-4)
+            np.testing.assert_allclose(ab, flat(20, -30), atol=1e-3)
 
     def test_a_shot_is_the_same_whatever_surrounds_it(self, name, texture):
         other = 100 - window(texture, 60)[::-1]
@@ -209,7 +209,7 @@ class TestLookahead:
     def test_colour_arrives_without_lag(self, texture):
         """A change that is predicted from frame 16 on begins before it, and is even all along."""
         still = [window(texture).copy() for _ in range(33)]
-        out = run(named("lookahead"), still, lambda i: flat(0.0 if i < 16 else 40.0))[0]
+        out = run(named("lookahead", every=8), still, lambda i: flat(0.0 if i < 16 else 40.0))[0]
         levels = [float(x.mean()) for x in out]
         assert levels == sorted(levels)
         assert 5 < levels[8] < 15  # it begins before the change that a causal filter only follows
@@ -219,7 +219,7 @@ class TestLookahead:
         """On a still picture a key is the mean of all keys before and one behind, weighted by amount^frames."""
         still = [window(texture).copy() for _ in range(17)]
         levels = {0: 10.0, 8: 40.0, 16: -20.0}
-        out = run(named("lookahead", smoothing=0.9), still, lambda i: flat(levels[i]))[0]
+        out = run(named("lookahead", smoothing=0.9, every=8), still, lambda i: flat(levels[i]))[0]
         k = 0.9**8
         sums = [10 + 40 * k, 10 * k + 40 - 20 * k, 10 * k * k + 40 * k - 20]
         expected = [x / w for x, w in zip(sums, (1 + k, 1 + 2 * k, 1 + k + k * k), strict=True)]
