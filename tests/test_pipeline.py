@@ -250,6 +250,15 @@ def working() -> list[Worker]:
     return [t for t in threading.enumerate() if isinstance(t, Worker) and not t.over.is_set()]
 
 
+def test_x264_takes_the_settings_for_smooth_chroma(colorizer, short_film, tmp_path):
+    """x264 writes into the stream what it was set to."""
+    target = tmp_path / "out.mp4"
+    color(colorizer, short_film, target, codec="x264", preset="ultrafast")
+    told = target.read_bytes()
+    assert b" chroma_me=0 " in told
+    assert b" chroma_qp_offset=2 " in told  # ultrafast is without psy-rd, which would take 2 off
+
+
 class FailingBackend:
     name, device, stride, description = "failing", "cpu", 4, "raises in the middle of the film"
 
