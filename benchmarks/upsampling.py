@@ -89,19 +89,20 @@ class Guided:
     def __call__(self, ab: np.ndarray, lightness: np.ndarray) -> np.ndarray:
         signal = np.interp(lightness, lightness_table(DEEP), np.linspace(0.0, 1.0, 2**16)).astype(np.float32)
         size = ab.shape[1] * 4, ab.shape[0] * 4
-        small, grey = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (signal, lightness))
-        cb, cr = self.planes(small, grey, ab, np.rint(signal * 65535).astype(np.uint16), DEEP)
+        codes = np.rint(signal * 65535).astype(np.uint16)
+        small, grey = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (codes, lightness))
+        cb, cr = self.planes(small, grey, ab, codes, DEEP)
         cb, cr = ((p.astype(np.float32) - np.float32(32768)) / np.float32(DEEP.chroma_scale) for p in (cb, cr))
         rgb = chroma_to_rgb(signal, cb, cr, BT709).clip(0.0, 1.0).astype(np.float32)
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[..., 1:]
 
-    def planes(self, signal, lightness, ab, codes, encoding) -> tuple[np.ndarray, np.ndarray]:
+    def planes(self, small, lightness, ab, codes, encoding) -> tuple[np.ndarray, np.ndarray]:
         with mock.patch.multiple(chroma, FINER=self.finer, RADIUS=self.radius):
-            return chroma_planes(chroma_coefficients(signal, lightness, ab, encoding), codes, encoding)
+            return chroma_planes(chroma_coefficients(small, lightness, ab, encoding, encoding), codes, encoding)
 
     def in_a_film(self, ab: np.ndarray, lightness: np.ndarray) -> None:
         small = cv2.resize(lightness, (384, 216), interpolation=cv2.INTER_AREA)
-        self.planes(small / np.float32(100), small, ab, lightness.astype(np.uint8), Encoding())
+        self.planes(small.astype(np.uint8), small, ab, lightness.astype(np.uint8), Encoding())
 
 
 WAYS: dict[str, Enlarge] = {

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import CLIPS, SAMPLE
 from tests.films import chroma_spread, luma_of, read
 from vidcolor.backends import driver_present, make_backend
-from vidcolor.chroma import ChromaWriter
+from vidcolor.chroma import ChromaWriter, chroma_coefficients
 from vidcolor.color import Encoding, luma_to_lightness
 from vidcolor.options import ColorizeOptions
 from vidcolor.pipeline import Coloured, HostFrames, colorize_film, merge
@@ -70,6 +70,10 @@ def item(frame: av.VideoFrame, luma: np.ndarray, encoding: Encoding, *, anew: bo
     return Coloured(frame, make_small(luma, size, encoding), ab, anew)
 
 
+def coefficients_of(item: Coloured, encoding: Encoding) -> torch.Tensor:
+    return torch.from_numpy(chroma_coefficients(item.small.luma, item.small.lightness, item.ab, encoding, encoding))
+
+
 def pictures(encoding: Encoding, told: VideoSettings, size: SmallSize | None = None, compare: bool = False):
     host = HostFrames(encoding, size or SmallSize(128, 96), told, compare)
     return card.CardFrames(host, CPU, Fused(color_planes, compiles=False))
@@ -114,7 +118,7 @@ def test_the_merge_is_the_one_of_the_cpu(name, full, size, compare):
     told = settings(size[0] << compare, size[1], name, encoding)
     coloured = item(frame, luma, encoding)
     shape = Shape(encoding, encoding, card.STEPS[layout(name).chroma], 0, compare)
-    coefficients = torch.from_numpy(card.filter_coefficients(coloured, encoding, encoding))
+    coefficients = coefficients_of(coloured, encoding)
     found, _ = color_planes(torch.from_numpy(luma), coefficients, shape)
     expected = merge(coloured, told, ChromaWriter(told.encoding), compare=compare)
     found = [part.numpy()[:, : p.width] for part, p in zip(found, expected.planes, strict=True)]
@@ -242,7 +246,7 @@ def test_compiled_or_not_the_merge_is_the_same():
     encoding = Encoding()
     luma = picture(96, 64, encoding)
     coloured = item(planar(luma, "yuv420p"), luma, encoding)
-    given = torch.from_numpy(luma), torch.from_numpy(card.filter_coefficients(coloured, encoding, encoding))
+    given = torch.from_numpy(luma), coefficients_of(coloured, encoding)
     shape = Shape(encoding, encoding, (2, 2), semiplanar=True)
     explained = torch.compile(color_planes, backend="eager", fullgraph=True)(*given, shape)
     np.testing.assert_array_equal(explained[0][0], color_planes(*given, shape)[0][0])
@@ -311,8 +315,8 @@ class TestOnACard:
     def test_the_merge_compiles(self):
         encoding = Encoding()
         luma = picture(640, 480, encoding)
-        coefficients = card.filter_coefficients(item(planar(luma, "yuv420p"), luma, encoding), encoding, encoding)
-        given = torch.from_numpy(luma).cuda(), torch.from_numpy(coefficients).cuda()
+        coefficients = coefficients_of(item(planar(luma, "yuv420p"), luma, encoding), encoding)
+        given = torch.from_numpy(luma).cuda(), coefficients.cuda()
         for shape in (Shape(encoding, encoding, (2, 2)), Shape(encoding, encoding, (2, 2), semiplanar=True)):
             fused = Fused(color_planes, compiles=True)
             for a, b in zip(fused(*given, shape)[0], color_planes(*given, shape)[0], strict=True):

@@ -7,8 +7,7 @@ from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
 
 def small_and_full(full: np.ndarray, encoding: Encoding, shape=(64, 96)):
     small = cv2.resize(full, shape[::-1], interpolation=cv2.INTER_AREA)
-    signal = (small - np.float32(encoding.luma_offset)) / np.float32(encoding.luma_scale)
-    return signal, luma_to_lightness(small, encoding)
+    return small, luma_to_lightness(small, encoding)
 
 
 def test_flat_colour_on_textured_luma_follows_the_exact_formula():
@@ -19,7 +18,7 @@ def test_flat_colour_on_textured_luma_follows_the_exact_formula():
         dtype = np.uint8 if encoding.depth == 8 else np.uint16
         full = np.rint(texture * encoding.luma_scale + encoding.luma_offset).astype(dtype)
         ab = np.full((16, 24, 2), (25.0, 35.0), np.float32)
-        coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
+        coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding, encoding)
         planes = chroma_planes(coefficients, full, encoding)
         exact = lab_to_chroma(luma_to_lightness(full, encoding), np.full((256, 384, 2), (25.0, 35.0), np.float32), 1)
         for plane, difference in zip(planes, exact, strict=True):
@@ -35,7 +34,7 @@ def test_colour_stops_at_luma_edges():
     truth = np.zeros((256, 384, 2), np.float32)
     truth[:, :190] = (45, 30)
     ab = cv2.resize(truth, (24, 16), interpolation=cv2.INTER_AREA)
-    coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding)
+    coefficients = chroma_coefficients(*small_and_full(full, encoding), ab, encoding, encoding)
     _, cr = chroma_planes(coefficients, full, encoding)
     lightness = luma_to_lightness(full, encoding)
     exact = lab_to_chroma(lightness, truth, 1)[1] * 224 + 128
@@ -47,7 +46,7 @@ def test_colour_stops_at_luma_edges():
 def test_codes_stay_legal():
     full = np.random.default_rng(0).integers(0, 256, (128, 192)).astype(np.uint8)
     ab = np.random.default_rng(1).uniform(-110, 110, (16, 24, 2)).astype(np.float32)
-    coefficients = chroma_coefficients(*small_and_full(full, Encoding()), ab, Encoding())
+    coefficients = chroma_coefficients(*small_and_full(full, Encoding()), ab, Encoding(), Encoding())
     for plane in chroma_planes(coefficients, full, Encoding()):
         assert plane.min() >= 16
         assert plane.max() <= 240

@@ -122,7 +122,9 @@ class CardFrames:
         luma, shift = samples(item.frame, source.depth)
         steps = STEPS[layout(host.settings.pix_fmt).chroma or "420"]
         shape = Shape(source, host.settings.encoding, steps, shift, host.compare, host.settings.on_card)
-        coefficients = torch.from_numpy(filter_coefficients(item, source, host.settings.encoding))
+        coefficients = torch.from_numpy(
+            chroma_coefficients(item.small.luma, item.small.lightness, item.ab, source, host.settings.encoding)
+        )
         past = None if item.anew else self.past
         parts, self.past = self.merge_planes(luma.to(self.device), coefficients.to(self.device), shape, past)
         return parts
@@ -209,9 +211,3 @@ def samples(frame: av.VideoFrame, depth: int) -> tuple[Tensor, int]:
     # the capsule itself, because PyAV does not take the stream that torch would ask for
     luma = torch.from_dlpack(frame.planes[0].__dlpack__())
     return luma, 16 - depth if is_semiplanar(frame) and depth > 8 else 0
-
-
-def filter_coefficients(item: Coloured, source: Encoding, target: Encoding) -> np.ndarray:
-    """Slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32."""
-    signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
-    return chroma_coefficients(signal, item.small.lightness, item.ab, target)

@@ -15,37 +15,43 @@ HOLD = 0.75  # code values by which a sample may differ from its colour before i
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
 
 
-def chroma_coefficients(signal: np.ndarray, lightness: np.ndarray, ab: np.ndarray, encoding: Encoding) -> np.ndarray:
+def chroma_coefficients(
+    luma: np.ndarray, lightness: np.ndarray, ab: np.ndarray, source: Encoding, target: Encoding
+) -> np.ndarray:
     """The fast guided filter of He & Sun 2015 (arXiv 1505.00996), up to its enlargement.
 
     Within a window chroma is a linear function of luma. Edges come from the luma that way, and so does the way in
     which (Cb, Cr) of one a*b* depends on the lightness.
 
     Args:
-        signal: small luma signal ``(h, w)``, 0..1, float32.
+        luma: small luma code values ``(h, w)``.
         lightness: L* of the same picture ``(h, w)``, float32.
         ab: a*b* grid ``(h', w', 2)``, float32, of the same picture at any size.
-        encoding: of the full-size picture.
+        source: encoding of `luma`.
+        target: encoding of the full-size picture and of its chroma.
 
     Returns:
         slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
             grid: a code value is ``slope * luma code + offset``.
     """
-    size = min(ab.shape[1] * FINER, signal.shape[1]), min(ab.shape[0] * FINER, signal.shape[0])
-    signal, lightness = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (signal, lightness))
+    size = min(ab.shape[1] * FINER, luma.shape[1]), min(ab.shape[0] * FINER, luma.shape[0])
+    signal, lightness = (
+        cv2.resize(x.astype(np.float32, copy=False), size, interpolation=cv2.INTER_AREA) for x in (luma, lightness)
+    )
+    signal = (signal - np.float32(source.luma_offset)) * np.float32(1.0 / source.luma_scale)
     ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
     mean = box(signal)
     variance = box(signal * signal) - mean * mean + np.float32(EPSILON)
     coefficients = np.empty((2, 2, *signal.shape), np.float32)
-    for chroma, into in zip(lab_to_chroma(lightness, ab, encoding.matrix), coefficients.swapaxes(0, 1), strict=True):
+    for chroma, into in zip(lab_to_chroma(lightness, ab, target.matrix), coefficients.swapaxes(0, 1), strict=True):
         average = box(chroma)
         slope = (box(signal * chroma) - mean * average) / variance
         into[0], into[1] = box(slope), box(average - slope * mean)
     slopes, offsets = coefficients
-    slopes *= np.float32(encoding.chroma_scale / encoding.luma_scale)
-    offsets *= np.float32(encoding.chroma_scale)
-    offsets -= slopes * np.float32(encoding.luma_offset)
-    offsets += np.float32(encoding.chroma_centre)
+    slopes *= np.float32(target.chroma_scale / target.luma_scale)
+    offsets *= np.float32(target.chroma_scale)
+    offsets -= slopes * np.float32(target.luma_offset)
+    offsets += np.float32(target.chroma_centre)
     return coefficients.reshape(4, *signal.shape)
 
 

@@ -105,7 +105,7 @@ def to_grey(values: np.ndarray) -> np.ndarray:
 
 def color_picture(signal: np.ndarray, small: Small, ab: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Grey `signal` (uint16) and an a*b* grid to RGB ``(h, w, 3)`` of `dtype`, colours reduced until they fit."""
-    coefficients = chroma_coefficients(small.luma / np.float32(65535.0), small.lightness, ab, ENCODING)
+    coefficients = chroma_coefficients(small.luma, small.lightness, ab, ENCODING, ENCODING)
     height, width = signal.shape
     enlarged = np.empty((len(coefficients), height, width), np.float32)
     for plane, into in zip(coefficients, enlarged, strict=True):

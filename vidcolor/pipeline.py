@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
 Watch = Callable[[av.VideoFrame], None]
-QUEUE_BYTES = 64e6  # of frames between two threads; with the batch it bounds the memory of any film
+QUEUE_BYTES = 32e6  # of frames between two threads; with the batch it bounds the memory of any film
 
 
 @dataclass(frozen=True)
@@ -384,8 +384,7 @@ def merge(item: Coloured, settings: VideoSettings, chroma: ChromaWriter, *, comp
     """The output frame: the source's luma, and chroma made from the a*b* grid."""
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
-    signal = (item.small.luma - np.float32(source.luma_offset)) * np.float32(1 / source.luma_scale)
-    coefficients = chroma_coefficients(signal, item.small.lightness, item.ab, encoding)
+    coefficients = chroma_coefficients(item.small.luma, item.small.lightness, item.ab, source, encoding)
     frame = output_frame(item.frame, settings)
     cb, cr = plane(frame, 1), plane(frame, 2)
     luma = plane(frame, 0)
