@@ -83,7 +83,7 @@ def bilateral_grid(ab: np.ndarray, lightness: np.ndarray) -> np.ndarray:
 class Guided:
     """Ours, the fast guided filter on (Cb, Cr), with this grid (cells along one of a*b*) and half this window."""
 
-    finer: int
+    finer: float
     radius: int
 
     def __call__(self, ab: np.ndarray, lightness: np.ndarray) -> np.ndarray:
@@ -111,7 +111,8 @@ WAYS: dict[str, Enlarge] = {
     "joint bilateral": joint_bilateral,
     "bilateral grid": bilateral_grid,
     "guided filter on the grid of a*b*": Guided(1, 1),
-    "guided filter, twice as fine (ours)": Guided(chroma.FINER, chroma.RADIUS),
+    "guided filter, half as fine again (ours)": Guided(chroma.FINER, chroma.RADIUS),
+    "guided filter, twice as fine, window of 5 cells": Guided(2, 2),
     "the same, window of 9 cells": Guided(2, 4),
 }
 

@@ -9,8 +9,8 @@ from vidcolor.color import Encoding, lab_to_chroma
 
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
 
-FINER = 2  # cells of the guided filter's grid along one of the a*b* grid
-RADIUS = 2  # half the guided filter's window, in its cells
+FINER = 1.5  # cells of the guided filter's grid along one of the a*b* grid
+RADIUS = 1  # half the guided filter's window, in its cells
 HOLD = 0.75  # code values by which a sample may differ from its colour before it follows; 0.5 is plain rounding
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
 
@@ -34,7 +34,7 @@ def chroma_coefficients(
         slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
             grid: a code value is ``slope * luma code + offset``.
     """
-    size = min(ab.shape[1] * FINER, luma.shape[1]), min(ab.shape[0] * FINER, luma.shape[0])
+    size = tuple(min(round(a * FINER), b) for a, b in zip(ab.shape[1::-1], luma.shape[::-1], strict=True))
     signal, lightness = (
         cv2.resize(x.astype(np.float32, copy=False), size, interpolation=cv2.INTER_AREA) for x in (luma, lightness)
     )

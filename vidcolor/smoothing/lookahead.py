@@ -11,7 +11,7 @@ import numpy as np
 from vidcolor.smoothing import motion
 from vidcolor.smoothing.motion import Motion, move, pad
 
-LONGEST = 10  # frames from one key to the next, where the pace is chosen by motion
+LONGEST = 11  # frames from one key to the next, where the pace is chosen by motion
 KNOWN = 0.5  # trust from which on a carried colour counts as sure
 DOUBT = 0.15  # share of a picture that neither side knows, which calls for a key in between
 LEAST = 0.02  # weight of a side that is not trusted beside one that is: what neither knows is mixed by distance
