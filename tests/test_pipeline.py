@@ -16,6 +16,7 @@ from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
 from vidcolor.pipeline import Worker, colorize_film
+from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader
 
 MILLISECOND = Fraction(1, 1000)
@@ -250,13 +251,14 @@ def working() -> list[Worker]:
     return [t for t in threading.enumerate() if isinstance(t, Worker) and not t.over.is_set()]
 
 
-def test_x264_takes_the_settings_for_smooth_chroma(colorizer, short_film, tmp_path):
+def test_x264_takes_our_settings(colorizer, short_film, tmp_path):
     """x264 writes into the stream what it was set to."""
     target = tmp_path / "out.mp4"
     color(colorizer, short_film, target, codec="x264", preset="ultrafast")
     told = target.read_bytes()
     assert b" chroma_me=0 " in told
     assert b" chroma_qp_offset=2 " in told  # ultrafast is without psy-rd, which would take 2 off
+    assert f" threads={film_threads('libx264')} ".encode() in told
 
 
 class FailingBackend:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,14 @@ from vidcolor.shots import GivenShots
 from vidcolor.steady import Clock, Steadied, Steady
 from vidcolor.summary import Progress, Summary
 from vidcolor.target import check_target
-from vidcolor.video.encoder import Encoder, VideoSettings, output_frame, source_encoding, video_settings
+from vidcolor.video.encoder import (
+    Encoder,
+    VideoSettings,
+    film_threads,
+    output_frame,
+    source_encoding,
+    video_settings,
+)
 from vidcolor.video.formats import plane
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader, VideoInfo
@@ -141,6 +148,7 @@ def colorize_film(
         settings = video_settings(reader, options, codec)
         if card:
             settings = card.settings(reader, settings, options, codec)
+        settings = replace(settings, threads=film_threads(settings.encoder))
         host = HostFrames(reader.info.encoding, small_size_of(reader, options), settings, options.compare)
         frames = card.frames(host, reader.info.frames) if card else host
         muxer = Muxer(target, reader, settings, codec=codec)

@@ -68,6 +68,7 @@ class VideoSettings:
     primaries: int
     transfer: int
     on_card: bool = False  # the encoder takes frames in a card's memory
+    threads: int = 0  # of the encoder; 0 leaves it the choice
 
     @property
     def accel(self) -> HWAccel | None:
@@ -83,7 +84,7 @@ class VideoSettings:
             ctx.sample_aspect_ratio = self.aspect
         ctx.color_range = FULL_RANGE if self.encoding.full_range else LIMITED_RANGE
         ctx.colorspace, ctx.color_primaries, ctx.color_trc = self.encoding.matrix, self.primaries, self.transfer
-        ctx.thread_type = "AUTO"
+        ctx.thread_type, ctx.thread_count = "AUTO", self.threads
         ctx.flags |= Flags.frame_duration
         options = dict(self.options)
         if self.field_order:
@@ -119,6 +120,15 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
         encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, aspect,
         reader.field_order, *tags,
     )  # fmt: skip
+
+
+def film_threads(encoder: str) -> int:
+    """How many threads an encoder shall have for a film, where nobody waits for the single frame; 0 is its own choice.
+
+    x264 takes one and a half for each core, one a frame. While they wait for each other's rows, part of two cores
+    lies idle; two more make use of it.
+    """
+    return (os.cpu_count() or 1) * 3 // 2 + 2 if encoder == "libx264" else 0
 
 
 def divides(name: str, width: int, height: int) -> bool:
