@@ -102,7 +102,7 @@ class TestEverySmoother:
 
 @pytest.mark.parametrize("name", STEADY)
 def test_flicker_on_a_still_picture_is_damped(name, texture):
-    levels = 20 + np.random.default_rng(0).normal(0, 5, 80)
+    levels = 20 + np.random.default_rng(0).normal(0, 5, 400)
     out = run(named(name), [window(texture).copy() for _ in levels], lambda i: flat(levels[i]))[0]
     means = [float(o.mean()) for o in out[20:]]
     assert np.abs(np.diff(means)).mean() < 0.2 * np.abs(np.diff(levels[20:])).mean()
