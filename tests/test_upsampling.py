@@ -28,4 +28,4 @@ def test_ways_that_see_the_luma_keep_colour_on_its_side_of_an_edge(name):
     def error(enlarge):
         return np.abs(enlarge(grid, lightness) - full)[:, 60:80].mean()
 
-    assert error(WAYS[name]) < 0.6 * error(bilinear)
+    assert error(WAYS[name]) < 0.7 * error(bilinear)
