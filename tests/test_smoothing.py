@@ -86,7 +86,7 @@ class TestEverySmoother:
     def test_steady_colour_stays_as_it_is(self, name, texture):
         frames = [window(texture, 3 * i) for i in range(20)]
         for ab in run(named(name), frames, lambda i: flat(20, -30))[0]:
-            np.testing.assert_allclose(ab, flat(20, -30), atol=1e-3)
+            np.testing.assert_allclose(ab, flat(20, -30), atol=1e-4)
 
     def test_a_shot_is_the_same_whatever_surrounds_it(self, name, texture):
         other = 100 - window(texture, 60)[::-1]

@@ -28,4 +28,5 @@ def test_ways_that_see_the_luma_keep_colour_on_its_side_of_an_edge(name):
     def error(enlarge):
         return np.abs(enlarge(grid, lightness) - full)[:, 60:80].mean()
 
-    assert error(WAYS[name]) < 0.7 * error(bilinear)
+    bound = 0.7 if "ours" in name else 0.6  # smaller windows reach less far here, and are nearer on real pictures
+    assert error(WAYS[name]) < bound * error(bilinear)

@@ -15,6 +15,7 @@ LONGEST = 11  # frames from one key to the next, where the pace is chosen by mot
 KNOWN = 0.5  # trust from which on a carried colour counts as sure
 DOUBT = 0.15  # share of a picture that neither side knows, which calls for a key in between
 LEAST = 0.02  # weight of a side that is not trusted beside one that is: what neither knows is mixed by distance
+SURE = 1000.0  # scale of the weights, beside which the 1e-5 that OpenCV adds to their sum is nothing
 
 
 @dataclass
@@ -183,6 +184,6 @@ def extend(way: np.ndarray, where: np.ndarray | None, agrees: np.ndarray | None)
 
 def blend(forth: np.ndarray, first: np.ndarray, back: np.ndarray, last: np.ndarray, part: float) -> np.ndarray:
     """Planes of a frame at `part` 0..1 of the way from the `first` key to the `last`."""
-    near = np.float32(1.0 - part) * (forth[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
-    far = np.float32(part) * (back[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
+    near = np.float32(SURE * (1.0 - part)) * (forth[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
+    far = np.float32(SURE * part) * (back[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
     return cv2.blendLinear(move(first, forth[..., :2]), move(last, back[..., :2]), near, far)
