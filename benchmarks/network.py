@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vidcolor.backends import Backend, driver_present, make_backend, missing
-from vidcolor.errors import BackendError
+from vidcolor.errors import BackendError, ModelError
 from vidcolor.weights import ModelFile, open_model
 
 SHAPES = ((1, 224, 384), (4, 224, 384), (1, 256, 448), (8, 256, 448))
@@ -56,6 +56,7 @@ WAYS: dict[str, tuple[str, Callable[[ModelFile], Backend]]] = {  # name -> backe
     "pytorch fp32 compiled": ("pytorch", pytorch_on("cpu", compiled=True)),
     "openvino f32": ("openvino", openvino_in("f32")),
     "openvino bf16": ("openvino", openvino_in("bf16")),
+    "openvino int8": ("openvino", openvino_in("int8")),
     "onnx f32": ("onnx", named("onnx")),
     "pytorch cuda": ("pytorch", pytorch_on("cuda")),
     "pytorch cuda compiled": ("pytorch", pytorch_on("cuda", compiled=True)),
@@ -78,7 +79,7 @@ def backends(model: ModelFile, *, compiled: bool = False) -> Iterator[tuple[str,
         else:
             try:
                 backend = make(model)
-            except BackendError as error:
+            except (BackendError, ModelError) as error:
                 yield name, None, str(error)
                 continue
             yield name, backend, ""

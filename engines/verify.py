@@ -11,7 +11,10 @@ from benchmarks.network import backends, pytorch_on
 from vidcolor.weights import ModelFile
 
 # Greatest mean and greatest single |dAB| against PyTorch in fp32, by the precision at the end of the description.
-LIMITS = {"f32": (0.02, 0.5), "float32": (0.02, 0.5), "bf16": (0.35, 12.0), "float16": (0.1, 6.0), "fp16": (0.1, 6.0)}
+LIMITS = {
+    "f32": (0.02, 0.5), "float32": (0.02, 0.5), "bf16": (0.35, 12.0), "float16": (0.1, 6.0), "fp16": (0.1, 6.0),
+    "int8": (1.2, 30.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ TOLERANCE = {
     "f32": (0.02, 0.5),
     "bf16": (0.35, 8.0),
     "f16": (0.1, 4.0),
+    "int8": (1.2, 15.0),
 }  # mean and greatest |dAB| by the precision of the engine
 PRESENT = [name for name in BACKENDS if not missing(name)]
 
@@ -40,7 +41,7 @@ def reference():
     return PyTorchBackend(open_model(), device="cpu")
 
 
-VARIANTS = [("openvino", "f32"), ("openvino", "bf16"), ("onnx", "f32"), ("pytorch", "f32")]
+VARIANTS = [("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"), ("onnx", "f32"), ("pytorch", "f32")]
 CUDA = [("pytorch", "f16"), ("tensorrt", "f16"), ("rtx", "f16")]
 
 

@@ -1,4 +1,4 @@
-"""`python -m training`: gather, train, evaluate, export."""
+"""`python -m training`: gather, train, evaluate, export, quantize."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import dataclasses
 import json
 import logging
 import math
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from training.card import facts_of, write_card
+from training.card import facts_of, write_card, write_results
 from training.decoding import learn, sweep
 from training.distributed import join, leave
 from training.evaluate import baselines, evaluate
@@ -30,9 +32,10 @@ from training.runs import load_checkpoint
 from training.sheet import contact_sheet, square
 from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
+from vidcolor.backends.openvino import OpenVINOBackend
 from vidcolor.backends.pytorch import load_generator
 from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
-from vidcolor.weights import open_model
+from vidcolor.weights import ModelFile, open_model
 
 log = logging.getLogger("training")
 
@@ -102,6 +105,15 @@ def make_parser() -> argparse.ArgumentParser:
     out.add_argument("--before", type=Path, help="RESULTS.json of the model that the run started from")
     out.add_argument("--safetensors", type=Path, help="write the weights here too, unfolded, to train on from")
     out.set_defaults(run=run_export)
+
+    small = commands.add_parser("quantize", help="write the model in 8-bit integers beside it, for CPUs without bf16")
+    small.add_argument("--model", type=Path, help="ONNX file; default: the shipped one")
+    small.add_argument(
+        "--calibration", type=Path, nargs="+", required=True, help="photographs that give the range of every layer"
+    )
+    small.add_argument("--count", type=int, default=300, help="use only so many of them (default: %(default)s)")
+    small.add_argument("--val", type=Path, nargs="+", required=True, help="photographs to score on")
+    small.set_defaults(run=run_quantize)
     return parser
 
 
@@ -255,6 +267,32 @@ def run_export(args: argparse.Namespace) -> int:
         export_safetensors(generator, args.safetensors)
     write_card(args.out, args.run_folder, step, scores, curve, learnt, before)
     print(json.dumps(scores, indent=2))
+    return 0
+
+
+def run_quantize(args: argparse.Namespace) -> int:
+    from training.quantize import lightness, loss, quantize, write  # openvino, nncf
+
+    model = open_model(args.model)
+    photos, features = same_size(open_pictures(args.val)[:]), SqueezeNet()
+    network = quantize(model, lightness(open_pictures(args.calibration, limit=args.count)[:]))
+    with tempfile.TemporaryDirectory() as folder:
+        trial = ModelFile(Path(folder, model.path.name), model.metadata)
+        write(network, trial.int8)
+        plain, small = (
+            evaluate(photos, OpenVINOBackend(m, precision=p).predict, features=features)
+            for m, p in ((model, "f32"), (trial, "int8"))
+        )
+        print(json.dumps({"f32": plain.to_dict(), "int8": small.to_dict()}, indent=2))
+        if lost := loss(plain, small):
+            raise ValueError(f"8 bits cost {lost}; nothing was written")
+        for file in (trial.int8.with_suffix(".bin"), trial.int8):
+            shutil.move(file, model.path.with_name(file.name))
+    results = model.path.with_name("RESULTS.json")
+    if results.exists():
+        found = json.loads(results.read_text())
+        found["scores"]["model, int8"] = small.to_dict()
+        write_results(results, found)
     return 0
 
 

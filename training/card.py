@@ -53,8 +53,13 @@ def write_card(
         "preset": json.loads((run / "options.json").read_text()),
         "earlier": earlier_runs(before) if before else [],
     }
-    (out.parent / "RESULTS.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out.parent / "MODEL_CARD.md").write_text(card(results))
+    write_results(out.parent / "RESULTS.json", results)
+
+
+def write_results(path: Path, results: dict) -> None:
+    """The file of results, and the card made from it beside it."""
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    path.with_name("MODEL_CARD.md").write_text(card(results))
 
 
 def earlier_runs(before: dict) -> list[dict]:
@@ -102,7 +107,7 @@ Perceptual and Frechet distance on SqueezeNet features; fine a\\*b\\*: energy of
 truth's, which would be above 1 for a model that makes noise.
 
 {figures}
-{_decoding(learnt, results["decodings"]) if bins else ""}
+{_int8() if "model, int8" in scores else ""}{_decoding(learnt, results["decodings"]) if bins else ""}
 Along the {"last run" if results["earlier"] else "run"} (averaged weights, plain decoding, photographs set aside from
 training):
 
@@ -126,6 +131,14 @@ distribution over {preset["generator"]["bins"]} colours, decoded inside the netw
 
 **Architecture.** {ENCODER}. Light U-Net decoder of {preset["generator"]["decoder"]} channels at /16, /8, /4, with the
 encoder's pooled head as context. Weights stored in fp16."""
+
+
+def _int8() -> str:
+    return """
+The files ending in -int8 are the same network with weights and activations in 8-bit integers (`python -m training
+quantize`: NNCF's post-training quantisation, calibrated on 300 of the training photographs), for processors that do not
+compute in bf16.
+"""
 
 
 def _what_classic(preset: dict) -> str:

@@ -27,6 +27,11 @@ class ModelFile:
         return int(self.metadata["stride"])
 
     @property
+    def int8(self) -> Path:
+        """Where OpenVINO's file of the same network in 8-bit integers would be; its weights are in a .bin beside it."""
+        return self.path.with_name(f"{self.path.stem}-int8.xml")
+
+    @property
     def config(self) -> dict:
         """The GeneratorConfig as a dict."""
         return json.loads(self.metadata["config"])
