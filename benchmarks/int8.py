@@ -1,8 +1,8 @@
 """The network in 8-bit integers on the CPU: `python -m benchmarks int8` (needs `pip install nncf`).
 
-Post-training quantisation by NNCF for OpenVINO and by ONNX Runtime's own for it, calibrated on photographs. Colour is
-scored on val.tar as in the model card, speed in the same rounds. It stays off unless it loses at most 0.1 dB and 2 % of
-colourfulness.
+The shipped file of 8-bit integers beside the network it was made from, NNCF's preset left as it is, and ONNX Runtime's
+own quantisation, both calibrated here on photographs. Colour is scored on val.tar as in the model card, speed in the
+same rounds.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import logging
 import statistics
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 
 from benchmarks.network import rate
-from training.data import to_lab
 from training.evaluate import evaluate
 from training.pictures import open_pictures
+from training.quantize import KEPT, lightness
 from vidcolor.backends import Backend
 from vidcolor.backends.onnxruntime import OnnxBackend
 from vidcolor.backends.openvino import OpenVINOBackend
@@ -28,27 +27,19 @@ from vidcolor.weights import ModelFile, open_model
 CALIBRATION = 300  # photographs
 SHAPES = ((1, 224, 384), (1, 256, 448))
 ROUNDS = 3
-HEAD = 2  # convolutions before the output that may stay in f32
 
 
-class Quantized(OpenVINOBackend):
-    """The shipped network with its convolutions in int8; the last `kept` of them as they were."""
+class Plain(OpenVINOBackend):
+    """NNCF's mixed preset as it is: no bias corrected, the range of layers cut, weights of 8 bits."""
 
     name = "openvino int8"
 
-    def __init__(self, model: ModelFile, photos: Path, *, kept: int) -> None:
+    def __init__(self, model: ModelFile, pictures: list[np.ndarray]) -> None:
         import nncf
 
-        super().__init__(model)
-        convolutions = [
-            n.get_friendly_name() for n in self.network.get_ordered_ops() if "Convolution" in n.get_type_name()
-        ]
+        super().__init__(model, precision="f32")
         self.network = nncf.quantize(
-            self.network,
-            nncf.Dataset(list(lightness(photos, CALIBRATION))),
-            subset_size=CALIBRATION,
-            preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(names=convolutions[len(convolutions) - kept :]) if kept else None,
+            self.network, nncf.Dataset(pictures), subset_size=len(pictures), preset=nncf.QuantizationPreset.MIXED
         )
         self.description = f"OpenVINO {ov.get_version().split('-')[0]}, CPU, int8"
 
@@ -58,14 +49,14 @@ class OnnxQuantized(OnnxBackend):
 
     name = "onnx int8"
 
-    def __init__(self, model: ModelFile, photos: Path, folder: Path, *, kept: int) -> None:
+    def __init__(self, model: ModelFile, calibration: list[np.ndarray], folder: Path, *, kept: int) -> None:
         import onnx
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         class Photos(quantization.CalibrationDataReader):
             def __init__(self) -> None:
-                self.pictures = lightness(photos, CALIBRATION)
+                self.pictures = iter(calibration)
 
             def get_next(self) -> dict | None:
                 picture = next(self.pictures, None)
@@ -84,26 +75,21 @@ class OnnxQuantized(OnnxBackend):
         self.description = self.description.replace("f32", "int8")
 
 
-def lightness(photos: Path, count: int) -> Iterator[np.ndarray]:
-    """L* ``(1, 1, h, w)`` of photographs, sides cut to multiples of 32."""
-    for photo in open_pictures([photos], limit=count)[:]:
-        height, width = (side // 32 * 32 for side in photo.shape[:2])
-        yield np.ascontiguousarray(to_lab(photo[:height, :width])[None, None, ..., 0])
-
-
 def int8(data: Path) -> dict:
-    """Figures on val.tar and pictures a second of bf16 (or f32, where the processor has none) and of int8."""
+    """Figures on val.tar and pictures a second of every way."""
     model, val = open_model(), open_pictures([data / "val.tar"])[:]
-    photos, folder = data / "photos-00.tar", tempfile.TemporaryDirectory()
-    with folder as place:
+    calibration = lightness(open_pictures([data / "photos-00.tar"], limit=CALIBRATION)[:])
+    with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Backend] = {
-            "OpenVINO, as shipped": OpenVINOBackend(model),
-            "OpenVINO int8": Quantized(model, photos, kept=0),
-            f"OpenVINO int8, last {HEAD} layers as shipped": Quantized(model, photos, kept=HEAD),
+            "OpenVINO f32": OpenVINOBackend(model, precision="f32"),
+            "OpenVINO bf16": OpenVINOBackend(model, precision="bf16"),
+            "OpenVINO int8, as shipped": OpenVINOBackend(model, precision="int8"),
+            "OpenVINO int8, NNCF's preset": Plain(model, calibration),
             "ONNX Runtime f32": OnnxBackend(model),
-            "ONNX Runtime int8": OnnxQuantized(model, photos, Path(place), kept=0),
-            f"ONNX Runtime int8, last {HEAD} layers as shipped": OnnxQuantized(model, photos, Path(place), kept=HEAD),
+            f"ONNX Runtime int8, last {KEPT} layers in f32": OnnxQuantized(model, calibration, Path(folder), kept=KEPT),
         }
+        if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            del ways["OpenVINO bf16"]
         return measure(ways, val)
 
 

@@ -1,5 +1,7 @@
 """One conformance suite for every backend that is installed, against PyTorch in fp32."""
 
+import platform
+import shutil
 import subprocess
 import sys
 
@@ -11,9 +13,9 @@ from tests.conftest import SAMPLE
 from vidcolor import options
 from vidcolor.backends import BACKENDS, candidates, driver_present, make_backend, missing
 from vidcolor.color import Encoding
-from vidcolor.errors import BackendError, OptionError
+from vidcolor.errors import BackendError, ModelError, OptionError
 from vidcolor.preview import SmallSize, make_small, network_input
-from vidcolor.weights import open_model
+from vidcolor.weights import ModelFile, open_model
 
 TOLERANCE = {
     "f32": (0.02, 0.5),
@@ -184,7 +186,7 @@ def test_a_signal_after_overlapping_engines_are_closed_does_no_harm():
 import gc, os, signal
 import numpy as np
 from vidcolor.backends import make_backend
-from vidcolor.weights import open_model
+from vidcolor.weights import ModelFile, open_model
 signal.signal(signal.SIGINT, signal.default_int_handler)
 first, second = (make_backend("openvino", open_model())[0] for _ in range(2))
 for backend in (first, second):
@@ -201,3 +203,36 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+
+
+def openvino_of(model, **settings):
+    pytest.importorskip("openvino")
+    from vidcolor.backends.openvino import OpenVINOBackend
+
+    return OpenVINOBackend(model, **settings)
+
+
+def test_openvino_takes_the_fastest_precision_of_the_processor():
+    made = openvino_of(open_model())
+    capable = made.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if "BF16" in capable:
+        assert made.description.endswith("bf16")
+    elif platform.machine().lower() in ("x86_64", "amd64"):
+        assert made.description.endswith("int8")
+
+
+def test_integers_of_another_model_are_left_alone():
+    shipped = open_model()
+    other = ModelFile(shipped.path, shipped.metadata | {"sha256": "another"})
+    assert not openvino_of(other).description.endswith("int8")
+    with pytest.raises(ModelError, match=r"vidcolor-default\.onnx: has no vidcolor-default-int8\.xml of its own"):
+        openvino_of(other, precision="int8")
+
+
+def test_a_model_without_integers_runs_and_a_broken_file_of_them_is_named(tmp_path):
+    shutil.copy(open_model().path, tmp_path / "mine.onnx")
+    model = open_model(tmp_path / "mine.onnx")
+    assert openvino_of(model).description.endswith(("bf16", "f32"))
+    model.int8.write_text("<net>nothing")
+    with pytest.raises(ModelError, match=r"mine-int8\.xml: cannot be read; make it anew"):
+        openvino_of(model, precision="int8")

@@ -43,6 +43,19 @@ def test_the_model_card_is_made_from_its_results():
         assert open_model().config["temperature"] == pytest.approx(learnt["temperature"], abs=1e-4)
 
 
+def test_the_shipped_integers_keep_the_colour_of_the_model_they_were_made_from():
+    pytest.importorskip("openvino")
+    from vidcolor.backends.openvino import OpenVINOBackend
+
+    model = open_model()
+    assert OpenVINOBackend(model, precision="int8").description.endswith("int8")  # made from this very model
+    assert model.int8.with_suffix(".bin").stat().st_size < 40e6
+    scores = json.loads((WEIGHTS / "RESULTS.json").read_text())["scores"]
+    assert scores["model, int8"]["psnr"] > scores["model"]["psnr"] - 0.1
+    share = scores["model, int8"]["colourfulness_abs"] / scores["model"]["colourfulness_abs"]
+    assert share == pytest.approx(1.0, abs=0.02)
+
+
 def test_every_chart_is_drawn_from_its_result(tmp_path):
     pytest.importorskip("matplotlib")
     from benchmarks.plots import CHARTS, draw_all

@@ -3,7 +3,6 @@ import pytest
 
 from benchmarks.upsampling import WAYS, bilinear
 
-
 CELL = 8
 
 

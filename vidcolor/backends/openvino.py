@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: bf16 where the processor computes in it, else 8-bit integers, f32 where there is no such file."""
+"""OpenVINO on the CPU: bf16 where the processor computes in it, else 8-bit integers where there is a file of them."""
 
 from __future__ import annotations
 

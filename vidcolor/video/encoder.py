@@ -126,9 +126,9 @@ def film_threads(encoder: str) -> int:
     """How many threads an encoder shall have for a film, where nobody waits for the single frame; 0 is its own choice.
 
     x264 takes one and a half for each core, one a frame. While they wait for each other's rows, part of two cores
-    lies idle; two more make use of it.
+    lies idle; four more make use of it, and the film is as large and as good as before.
     """
-    return (os.cpu_count() or 1) * 3 // 2 + 2 if encoder == "libx264" else 0
+    return (os.cpu_count() or 1) * 3 // 2 + 4 if encoder == "libx264" else 0
 
 
 def divides(name: str, width: int, height: int) -> bool:
