@@ -19,8 +19,10 @@ ON_CARDS_SHAPES = ((1, 224, 384), (8, 224, 384), (32, 224, 384))
 
 def openvino_in(precision: str) -> Callable[[ModelFile], Backend]:
     def make(model: ModelFile) -> Backend:
-        from vidcolor.backends.openvino import OpenVINOBackend
+        from vidcolor.backends.openvino import OpenVINOBackend, core
 
+        if precision == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise BackendError("this processor does not compute in bf16")
         return OpenVINOBackend(model, precision=precision)
 
     return make

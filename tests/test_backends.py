@@ -186,7 +186,7 @@ def test_a_signal_after_overlapping_engines_are_closed_does_no_harm():
 import gc, os, signal
 import numpy as np
 from vidcolor.backends import make_backend
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.weights import open_model
 signal.signal(signal.SIGINT, signal.default_int_handler)
 first, second = (make_backend("openvino", open_model())[0] for _ in range(2))
 for backend in (first, second):
