@@ -21,7 +21,7 @@ from training.pictures import open_pictures
 from training.quantize import KEPT, lightness
 from vidcolor.backends import Backend
 from vidcolor.backends.onnxruntime import OnnxBackend
-from vidcolor.backends.openvino import OpenVINOBackend
+from vidcolor.backends.openvino import OpenVINOBackend, core
 from vidcolor.weights import ModelFile, open_model
 
 CALIBRATION = 300  # photographs
@@ -88,7 +88,7 @@ def int8(data: Path) -> dict:
             "ONNX Runtime f32": OnnxBackend(model),
             f"ONNX Runtime int8, last {KEPT} layers in f32": OnnxQuantized(model, calibration, Path(folder), kept=KEPT),
         }
-        if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             del ways["OpenVINO bf16"]
         return measure(ways, val)
 

@@ -32,7 +32,6 @@ from training.runs import load_checkpoint
 from training.sheet import contact_sheet, square
 from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
-from vidcolor.backends.openvino import OpenVINOBackend
 from vidcolor.backends.pytorch import load_generator
 from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import ModelFile, open_model
@@ -272,6 +271,7 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_quantize(args: argparse.Namespace) -> int:
     from training.quantize import lightness, loss, quantize, write  # openvino, nncf
+    from vidcolor.backends.openvino import OpenVINOBackend
 
     model = open_model(args.model)
     photos, features = same_size(open_pictures(args.val)[:]), SqueezeNet()

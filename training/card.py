@@ -136,8 +136,8 @@ encoder's pooled head as context. Weights stored in fp16."""
 def _int8() -> str:
     return """
 The files ending in -int8 are the same network with weights and activations in 8-bit integers (`python -m training
-quantize`: NNCF's post-training quantisation, calibrated on 300 of the training photographs), for processors that do not
-compute in bf16.
+quantize`: NNCF's post-training quantisation, calibrated on training photographs), for processors that do not compute in
+bf16.
 """
 
 

@@ -12,6 +12,7 @@ from openvino.passes import ConstantFolding, Manager
 
 from training.data import to_lab
 from training.evaluate import Figures
+from vidcolor.backends.openvino import core
 from vidcolor.weights import ModelFile
 
 LOSS_DB = 0.1  # PSNR that 8 bits may cost
@@ -19,7 +20,7 @@ LOSS_COLOUR = 0.02  # share of the colourfulness
 KEPT = 2  # convolutions before the output that stay in f32: the logits of the bins, and their decoding
 
 
-def quantize(model: ModelFile, pictures: Sequence[np.ndarray], *, kept: int = KEPT) -> ov.Model:
+def quantize(model: ModelFile, pictures: Sequence[np.ndarray]) -> ov.Model:
     """`model` after post-training quantisation by NNCF, calibrated on L* `pictures` ``(1, 1, h, w)``.
 
     The facts of the model file go with it. Weights have 7 bits: AVX2 without VNNI adds two products in 16 bits, and
@@ -31,14 +32,13 @@ def quantize(model: ModelFile, pictures: Sequence[np.ndarray], *, kept: int = KE
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     logging.getLogger("nncf").setLevel(logging.ERROR)  # it tells of every node it leaves alone
-    network = fold_constants(ov.Core().read_model(str(model.path)))
-    last = convolutions(network)[-kept:] if kept else []
+    network = fold_constants(core().read_model(str(model.path)))
     return nncf.quantize(
         network,
         nncf.Dataset(pictures),
         subset_size=len(pictures),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=last) if last else None,
+        ignored_scope=nncf.IgnoredScope(names=convolutions(network)[-KEPT:]),
         advanced_parameters=AdvancedQuantizationParameters(
             overflow_fix=OverflowFix.ENABLE, activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         ),
