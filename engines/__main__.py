@@ -9,16 +9,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.machine import save
 from benchmarks.network import backends, rate
 from engines import rtx
 from engines.profiles import PROFILES, RTX_CARDS
 from engines.report import RESULTS, write_readme
 from engines.verify import Parity, verify
-from training.data import to_lab
 from training.pictures import open_pictures
+from training.quantize import lightness
 from vidcolor.backends.cache import EngineCache
 from vidcolor.backends.shapes import Shapes
 from vidcolor.errors import VidcolorError
@@ -105,7 +103,7 @@ def write_engine(network: bytes, card: str, shapes: Shapes, target: Path) -> Non
 
 def run_verify(args: argparse.Namespace, model: ModelFile) -> int:
     photos = open_pictures([args.pictures], limit=args.count)[:]
-    pictures = [np.ascontiguousarray(to_lab(whole(p))[None, None, ..., 0]) for p in photos]
+    pictures = lightness(photos)
     found = verify(model, pictures)
     told = {k: v.to_dict() if isinstance(v, Parity) else v for k, v in found.items()}
     print(json.dumps(told, indent=1))
@@ -138,11 +136,6 @@ def run_bench(args: argparse.Namespace, model: ModelFile) -> int:
         save("bench", folder=RESULTS, result={"model": model.metadata["sha256"], "rows": rows, "not_run": absent})
         write_readme()
     return 0
-
-
-def whole(photo: np.ndarray) -> np.ndarray:
-    """A photograph cut to sides that are multiples of 32."""
-    return photo[: photo.shape[0] // 32 * 32, : photo.shape[1] // 32 * 32]
 
 
 if __name__ == "__main__":
