@@ -257,7 +257,7 @@ def test_x264_takes_our_settings(colorizer, short_film, tmp_path):
     color(colorizer, short_film, target, codec="x264", preset="ultrafast")
     told = target.read_bytes()
     assert b" chroma_me=0 " in told
-    assert b" chroma_qp_offset=2 " in told  # ultrafast is without psy-rd, which would take 2 off
+    assert b" chroma_qp_offset=8 " in told  # ultrafast is without psy-rd, which would take 2 off
     assert f" threads={film_threads('libx264')} ".encode() in told
 
 

@@ -58,21 +58,36 @@ class Small:
 
 def make_small(luma: np.ndarray, size: SmallSize, encoding: Encoding) -> Small:
     """The small picture of full-size `luma` code values, by area averaging in halves, and what is left at once."""
-    half = None
-    while luma.shape[0] >= 2 * size.height and luma.shape[1] >= 2 * size.width:
-        luma = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        half = luma if half is None else half
-    shrinks = luma.shape[0] >= size.height
-    how = (cv2.INTER_LINEAR_EXACT if is_near(luma.shape, size) else cv2.INTER_AREA) if shrinks else cv2.INTER_CUBIC
-    small = cv2.resize(luma, (size.width, size.height), interpolation=how)
-    if not shrinks:
+    wanted = size.width, size.height
+    half = halve(luma) if halves(luma.shape, wanted) else None
+    if luma.shape[0] >= size.height:
+        small = shrink(luma if half is None else half, wanted)
+    else:
+        small = cv2.resize(luma, wanted, interpolation=cv2.INTER_CUBIC)
         np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
     return Small(small, luma_to_lightness(small, encoding), half)
 
 
-def is_near(shape: tuple[int, ...], size: SmallSize) -> bool:
+def shrink(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A plane ``(h, w)`` at `size`, which is ``(width, height)``: area averaging in halves is much the fastest way."""
+    while halves(plane.shape, size):
+        plane = halve(plane)
+    how = cv2.INTER_LINEAR_EXACT if is_near(plane.shape, size) else cv2.INTER_AREA
+    return cv2.resize(plane, size, interpolation=how)
+
+
+def halve(plane: np.ndarray) -> np.ndarray:
+    return cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def halves(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Whether a picture of ``(height, width)`` is at least twice as large."""
+    return shape[0] >= 2 * size[1] and shape[1] >= 2 * size[0]
+
+
+def is_near(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether a picture of ``(height, width)`` is so little larger that it needs no averaging."""
-    return shape[0] < SLIGHT * size.height and shape[1] < SLIGHT * size.width
+    return shape[0] < SLIGHT * size[1] and shape[1] < SLIGHT * size[0]
 
 
 def network_input(lightness: list[np.ndarray], size: SmallSize) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from vidcolor.chroma import HOLD
 from vidcolor.color import Encoding
-from vidcolor.preview import SmallSize, is_near
+from vidcolor.preview import SmallSize, halves, is_near
 
 PITCH = 256  # bytes that a row is a multiple of: NVENC wants that, and a download of whole rows is one plain copy
 
@@ -52,10 +52,10 @@ def area_weights(source: int, target: int, device: torch.device) -> Tensor:
 
 def small_codes(plane: Tensor, shift: int, size: SmallSize) -> Tensor:
     """The small picture of a luma plane that is larger both ways, as `preview.make_small` has it: float32 codes."""
-    picture = code_values(plane, shift)
-    while picture.shape[0] >= 2 * size.height and picture.shape[1] >= 2 * size.width:
+    picture, wanted = code_values(plane, shift), (size.width, size.height)
+    while halves(picture.shape, wanted):
         picture = shrink(picture, picture.shape[0] // 2, picture.shape[1] // 2)
-    if not is_near(picture.shape, size):
+    if not is_near(picture.shape, wanted):
         return shrink(picture, size.height, size.width)
     small = F.interpolate(picture[None, None], (size.height, size.width), mode="bilinear", align_corners=False)
     return torch.floor(small[0, 0] + 0.5)
