@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import cv2
 import numpy as np
 
@@ -14,20 +11,13 @@ from vidcolor.preview import shrink
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
 
 FINER = 1.5  # cells of the guided filter's grid along one of the a*b* grid
-STRETCH = 1.1  # times that a cell may be larger or smaller for a whole number of rows
 RADIUS = 1  # half the guided filter's window, in its cells
 HOLD = 0.75  # code values by which a sample may differ from its colour before it follows; 0.5 is plain rounding
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
-BAND = 90_000  # samples of a chroma plane that are worked on at a time: their floats stay in a core's own cache
 
 
 def chroma_coefficients(
-    luma: np.ndarray,
-    lightness: np.ndarray,
-    ab: np.ndarray,
-    source: Encoding,
-    target: Encoding,
-    height: int | None = None,
+    luma: np.ndarray, lightness: np.ndarray, ab: np.ndarray, source: Encoding, target: Encoding
 ) -> np.ndarray:
     """The fast guided filter of He & Sun 2015 (arXiv 1505.00996), up to its enlargement.
 
@@ -40,14 +30,13 @@ def chroma_coefficients(
         ab: a*b* grid ``(h', w', 2)``, float32, of the same picture at any size.
         source: encoding of `luma`.
         target: encoding of the full-size picture and of its chroma.
-        height: of the chroma planes; the grid's rows are such that they divide it, where that is near enough.
 
     Returns:
         slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
             grid: a code value is ``slope * luma code + offset``.
     """
-    columns, rows = (min(round(a * FINER), b) for a, b in zip(ab.shape[1::-1], luma.shape[::-1], strict=True))
-    size = columns, min(divide_evenly(height, rows) if height else rows, len(luma))
+    width, height = (min(round(a * FINER), b) for a, b in zip(ab.shape[1::-1], luma.shape[::-1], strict=True))
+    size = width, height
     signal, lightness = (shrink(x.astype(np.float32, copy=False), size) for x in (luma, lightness))
     signal = (signal - np.float32(source.luma_offset)) * np.float32(1.0 / source.luma_scale)
     ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
@@ -66,42 +55,6 @@ def chroma_coefficients(
     return coefficients.reshape(4, *signal.shape)
 
 
-@lru_cache(maxsize=16)
-def divide_evenly(height: int, rows: int) -> int:
-    """The number nearest to `rows` that divides `height`; `rows` itself where none is near."""
-    lowest, highest = rows / STRETCH, rows * STRETCH
-    near = [n for n in range(1, height + 1) if height % n == 0 and lowest <= n <= highest]
-    return min(near, key=lambda n: abs(n - rows), default=rows)
-
-
-@dataclass(frozen=True)
-class Band:
-    """Rows of a plane, and the cells of the filter's grid between which they lie."""
-
-    rows: slice  # of the plane
-    cells: slice  # rows of the grid
-    skip: int  # rows of the enlarged cells above the band
-    enlarged: int  # rows of the enlarged cells
-
-
-@lru_cache(maxsize=16)
-def bands(height: int, width: int, cells: int) -> list[Band]:
-    """A plane in bands of about BAND samples; in one where a cell is no whole number of rows, as bands need.
-
-    A band goes from the middle of a row of cells to that of another: nothing beyond them has a part in it.
-    """
-    if height % cells or height * width <= BAND:
-        return [Band(slice(0, height), slice(0, cells), 0, height)]
-    cell, found = height // cells, []
-    step = max(1, round(BAND / (cell * width)))
-    for first in range(0, max(1, cells - 1), step):
-        last = min(first + step, cells - 1)
-        top = first * cell + cell // 2 if first else 0
-        end = last * cell + cell // 2 if last < cells - 1 else height
-        found.append(Band(slice(top, end), slice(first, last + 1), top - first * cell, (last + 1 - first) * cell))
-    return found
-
-
 class ChromaWriter:
     """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes written last.
 
@@ -113,7 +66,7 @@ class ChromaWriter:
         self.encoding = encoding
         self.scratch = np.empty((3, 0, 0), np.float32)
         self.bound = np.empty((0, 0), np.uint8)
-        self.past: Planes | None = None  # the planes written last
+        self.past: Planes = (self.bound, self.bound)  # the planes written last
 
     def write(self, coefficients: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
         """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
@@ -121,45 +74,30 @@ class ChromaWriter:
         `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept; without, its
         `out` must still hold what was written.
         """
-        height, width = luma.shape
-        parts = bands(height, width, coefficients.shape[1])
-        most = max(part.enlarged for part in parts)
-        if self.scratch.shape[1:] != (most, width):
-            self.scratch = np.empty((3, most, width), np.float32)
-            self.bound = np.empty((most, width), np.uint8)
-        past = None if anew or self.past is None or self.past[0].shape != luma.shape else self.past
-        for part in parts:
-            y = self.scratch[0, : part.rows.stop - part.rows.start]
-            np.copyto(y, luma[part.rows])
-            for i, target in enumerate(out):
-                colour = self.colour(part, coefficients[i::2], y)
-                self.store(colour, past[i][part.rows] if past else None, target[part.rows])
+        if self.scratch.shape[1:] != luma.shape:
+            self.scratch = np.empty((3, *luma.shape), np.float32)
+            self.bound = np.empty(luma.shape, np.uint8)
+        anew = anew or self.past[0].shape != luma.shape
+        y, slope, colour = self.scratch
+        np.copyto(y, luma)
+        for i, (before, target) in enumerate(zip(self.past, out, strict=True)):
+            enlarge(coefficients[i], slope)
+            enlarge(coefficients[2 + i], colour)
+            cv2.accumulateProduct(slope, y, colour)
+            np.clip(colour, *self.encoding.chroma_limits, out=colour)
+            if self.encoding.depth > 8:
+                target[:] = np.rint(colour, out=colour)
+            elif anew:
+                target[:] = cv2.convertScaleAbs(colour, self.bound)
+            else:
+                np.maximum(before, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=target)
+                np.minimum(target, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=target)
         self.past = out
 
-    def colour(self, part: Band, line: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """One chroma plane of a band, ``line[0] * y + line[1]``, float32; the next call writes over it."""
-        slope, colour = (
-            enlarge(plane[part.cells], into[: part.enlarged])[part.skip : part.skip + len(y)]
-            for plane, into in zip(line, self.scratch[1:], strict=True)
-        )
-        cv2.accumulateProduct(slope, y, colour)
-        return np.clip(colour, *self.encoding.chroma_limits, out=colour)
 
-    def store(self, colour: np.ndarray, past: np.ndarray | None, target: np.ndarray) -> None:
-        """A band as code values."""
-        bound = self.bound[: len(colour)]
-        if self.encoding.depth > 8:
-            target[:] = np.rint(colour, out=colour)
-        elif past is None:
-            target[:] = cv2.convertScaleAbs(colour, bound)
-        else:
-            np.maximum(past, cv2.convertScaleAbs(colour, bound, beta=0.5 - HOLD), out=target)
-            np.minimum(target, cv2.convertScaleAbs(colour, bound, beta=HOLD - 0.5), out=target)
-
-
-def enlarge(plane: np.ndarray, into: np.ndarray) -> np.ndarray:
+def enlarge(plane: np.ndarray, into: np.ndarray) -> None:
     """Bilinear enlargement into memory that is there: fresh memory of that size costs more than the work."""
-    return cv2.resize(plane, into.shape[::-1], dst=into, interpolation=cv2.INTER_LINEAR)
+    cv2.resize(plane, into.shape[::-1], dst=into, interpolation=cv2.INTER_LINEAR)
 
 
 def chroma_planes(coefficients: np.ndarray, luma: np.ndarray, encoding: Encoding) -> Planes:
