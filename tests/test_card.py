@@ -195,7 +195,7 @@ def test_chroma_is_held_from_frame_to_frame_as_on_the_cpu():
         luma = np.clip(picture(64, 48, encoding).astype(int) + i, 16, 235).astype(np.uint8)
         list(frames.merge(item(from_decoder(luma, "nv12"), luma, encoding, anew=i == 0)))
         merge(item(planar(luma, "yuv420p"), luma, encoding, anew=i == 0), told, chroma, compare=False)
-        for a, b in zip(frames.past.numpy(), chroma.past, strict=True):
+        for a, b in zip(frames.past.numpy(), chroma.codes, strict=True):
             assert np.abs(a - b).max() <= ONE
             assert (a == b).mean() > 0.98
 

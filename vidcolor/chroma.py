@@ -56,7 +56,7 @@ def chroma_coefficients(
 
 
 class ChromaWriter:
-    """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes written last.
+    """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes before.
 
     Samples of 8 bits keep their code from frame to frame where it is at most HOLD from what they should be: rounded
     anew each time, steady colour under grain flickers by a code.
@@ -66,33 +66,34 @@ class ChromaWriter:
         self.encoding = encoding
         self.scratch = np.empty((3, 0, 0), np.float32)
         self.bound = np.empty((0, 0), np.uint8)
-        self.past: Planes = (self.bound, self.bound)  # the planes written last
+        self.codes = np.empty((2, 0, 0), np.uint8)  # of the frame before
 
     def write(self, coefficients: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
         """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
 
-        `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept; without, its
-        `out` must still hold what was written.
+        `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept.
         """
         if self.scratch.shape[1:] != luma.shape:
             self.scratch = np.empty((3, *luma.shape), np.float32)
             self.bound = np.empty(luma.shape, np.uint8)
-        anew = anew or self.past[0].shape != luma.shape
+            self.codes = np.empty((2, *luma.shape), np.uint8)
+            anew = True
         y, slope, colour = self.scratch
         np.copyto(y, luma)
-        for i, (before, target) in enumerate(zip(self.past, out, strict=True)):
+        for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
             enlarge(coefficients[i], slope)
             enlarge(coefficients[2 + i], colour)
             cv2.accumulateProduct(slope, y, colour)
             np.clip(colour, *self.encoding.chroma_limits, out=colour)
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)
-            elif anew:
-                target[:] = cv2.convertScaleAbs(colour, self.bound)
+                continue
+            if anew:
+                cv2.convertScaleAbs(colour, codes)
             else:
-                np.maximum(before, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=target)
-                np.minimum(target, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=target)
-        self.past = out
+                np.maximum(codes, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=codes)
+                np.minimum(codes, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=codes)
+            target[:] = codes
 
 
 def enlarge(plane: np.ndarray, into: np.ndarray) -> None:
