@@ -39,8 +39,8 @@ class CodecOptions:
 FIELD_OPTIONS = {"libx264": ("x264-params", "{}=1"), "libx265": ("x265-params", "interlace={}")}
 EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # take no chroma sample that lies half outside the picture
 OPTIONS = {
-    # A grey film's motion is in its luma alone; to look at our smooth chroma too costs time and finds nothing. Smooth as
-    # it is it needs no fine steps either, which cost an encoder time and bits.
+    # A grey film's motion is in its luma alone; to look at our smooth chroma too costs time and finds nothing. Nor
+    # does what is smooth need fine steps, which cost an encoder time and bits.
     "libx264": CodecOptions("crf", 18, "preset", (("x264-params", "chroma-me=0:chroma-qp-offset=8"),)),
     "libx265": CodecOptions("crf", 20, "preset", (("x265-params", "log-level=error"),)),
     "libsvtav1": CodecOptions("crf", 28, "preset"),
