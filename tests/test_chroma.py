@@ -52,6 +52,16 @@ def test_codes_stay_legal():
         assert plane.max() <= 240
 
 
+def test_codes_stay_legal_where_only_the_brightest_luma_leads_beyond():
+    full = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    for slopes, ends in (((0.5, -0.6), (240, 16)), ((0.4, -0.4), (232, 28))):
+        coefficients = np.empty((4, 8, 32), np.float32)
+        coefficients[:] = np.array([*slopes, 130, 130], np.float32)[:, None, None]
+        planes = chroma_planes(coefficients, full, Encoding())
+        assert tuple(plane[:, -1].max() for plane in planes) == ends
+        assert all(np.ptp(plane[:, -1]) == 0 for plane in planes)
+
+
 def test_samples_keep_their_code_until_the_colour_has_moved():
     """Colour that wavers by a quarter of a code keeps its samples; one that moves is followed, never far behind."""
     flat = np.zeros((4, 4, 4), np.float32)

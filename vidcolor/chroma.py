@@ -80,11 +80,13 @@ class ChromaWriter:
             anew = True
         y, slope, colour = self.scratch
         np.copyto(y, luma)
+        legal = self.is_legal(coefficients)
         for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
             enlarge(coefficients[i], slope)
             enlarge(coefficients[2 + i], colour)
             cv2.accumulateProduct(slope, y, colour)
-            np.clip(colour, *self.encoding.chroma_limits, out=colour)
+            if not legal:
+                np.clip(colour, *self.encoding.chroma_limits, out=colour)
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)
                 continue
@@ -94,6 +96,13 @@ class ChromaWriter:
                 np.maximum(codes, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=codes)
                 np.minimum(codes, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=codes)
             target[:] = codes
+
+    def is_legal(self, coefficients: np.ndarray) -> bool:
+        """Whether no luma can lead beyond the limits of chroma: what is enlarged lies between what there was."""
+        slopes, offsets = coefficients[:2], coefficients[2:]
+        ends = offsets, offsets + slopes * np.float32(2**self.encoding.depth - 1)
+        low, high = self.encoding.chroma_limits
+        return all(low <= float(x.min()) and float(x.max()) <= high for x in ends)
 
 
 def enlarge(plane: np.ndarray, into: np.ndarray) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vidcolor.preview import shrink
+
 COLUMNS, ROWS = 48, 32  # of the thumbnail: small enough that grain and scratches average out
 REACH = 3  # thumbnail pixels that a block is searched for, each way: 24 pixels of 384
 BLANK = 3.0  # standard deviation in L* below which a frame shows nothing
@@ -13,7 +15,7 @@ ALIKE = 0.2  # 1 - correlation below which no search is needed
 
 def make_thumbnail(lightness: np.ndarray) -> np.ndarray:
     """The small L* ``(h, w)`` averaged to float32 ``(ROWS, COLUMNS)``, whatever its shape."""
-    return cv2.resize(lightness, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    return shrink(lightness, (COLUMNS, ROWS)).astype(np.float32, copy=False)
 
 
 def is_blank(thumbnail: np.ndarray) -> bool:

@@ -7,6 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from vidcolor.preview import shrink
+
 FLOW_SCALE = 2 / 3  # of the grid that flow is sought on; DIS costs less than half at that size
 STRIDE = 4  # of DIS's patches: a side that is no multiple of it ends in pixels that no patch covers
 LEAST = 16  # pixels that a side has at least, for DIS
@@ -45,7 +47,7 @@ class Motion:
 
 def to_grid(lightness: np.ndarray, width: int, height: int) -> np.ndarray:
     """L* on the grid of a*b*, by area averaging."""
-    return cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
+    return shrink(lightness, (width, height))
 
 
 def match(carried: np.ndarray, small: np.ndarray) -> np.ndarray:
