@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -11,8 +9,6 @@ from vidcolor.color import Encoding, lab_to_chroma
 from vidcolor.preview import shrink
 
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
-Follow = Callable[[np.ndarray, np.ndarray], np.ndarray]
-MakeFollow = Callable[[np.ndarray, Encoding], Follow]  # see follow_plainly
 
 FINER = 1.5  # cells of the guided filter's grid along one of the a*b* grid
 RADIUS = 1  # half the guided filter's window, in its cells
@@ -63,14 +59,13 @@ class ChromaWriter:
     """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes before.
 
     Samples of 8 bits keep their code from frame to frame where it is at most HOLD from what they should be: rounded
-    anew each time, steady colour under grain flickers by a code. `follow` makes what does that, see `follow_plainly`.
+    anew each time, steady colour under grain flickers by a code.
     """
 
-    def __init__(self, encoding: Encoding, follow: MakeFollow | None = None) -> None:
-        self.encoding, self.make_follow = encoding, follow or follow_plainly
-        self.follow: Follow | None = None
-        self.enlarged = np.empty((4, 0, 0), np.float32)
-        self.luma = np.empty((0, 0), np.float32)
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.scratch = np.empty((3, 0, 0), np.float32)
+        self.bound = np.empty((0, 0), np.uint8)
         self.codes = np.empty((2, 0, 0), np.uint8)  # of the frame before
 
     def write(self, coefficients: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
@@ -78,31 +73,29 @@ class ChromaWriter:
 
         `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept.
         """
-        if self.luma.shape != luma.shape:
-            self.enlarged = np.empty((4, *luma.shape), np.float32)
-            self.luma = np.empty(luma.shape, np.float32)
+        if self.scratch.shape[1:] != luma.shape:
+            self.scratch = np.empty((3, *luma.shape), np.float32)
+            self.bound = np.empty(luma.shape, np.uint8)
             self.codes = np.empty((2, *luma.shape), np.uint8)
-            self.follow, anew = None, True
-        for coefficient, into in zip(coefficients, self.enlarged, strict=True):
-            enlarge(coefficient, into)
-        if self.encoding.depth > 8 or anew:
-            self.write_anew(luma, out, legal=self.is_legal(coefficients))
-            return
-        self.follow = self.follow or self.make_follow(self.enlarged, self.encoding)
-        self.codes = self.follow(luma, self.codes)
-        for codes, target in zip(self.codes, out, strict=True):
-            target[:] = codes
-
-    def write_anew(self, luma: np.ndarray, out: Planes, *, legal: bool) -> None:
-        np.copyto(self.luma, luma)
-        for slope, colour, codes, target in zip(self.enlarged[:2], self.enlarged[2:], self.codes, out, strict=True):
-            cv2.accumulateProduct(slope, self.luma, colour)
+            anew = True
+        y, slope, colour = self.scratch
+        np.copyto(y, luma)
+        legal = self.is_legal(coefficients)
+        for i, (codes, target) in enumerate(zip(self.codes, out, strict=True)):
+            enlarge(coefficients[i], slope)
+            enlarge(coefficients[2 + i], colour)
+            cv2.accumulateProduct(slope, y, colour)
             if not legal:
                 np.clip(colour, *self.encoding.chroma_limits, out=colour)
             if self.encoding.depth > 8:
                 target[:] = np.rint(colour, out=colour)
+                continue
+            if anew:
+                cv2.convertScaleAbs(colour, codes)
             else:
-                target[:] = cv2.convertScaleAbs(colour, codes)
+                np.maximum(codes, cv2.convertScaleAbs(colour, self.bound, beta=0.5 - HOLD), out=codes)
+                np.minimum(codes, cv2.convertScaleAbs(colour, self.bound, beta=HOLD - 0.5), out=codes)
+            target[:] = codes
 
     def is_legal(self, coefficients: np.ndarray) -> bool:
         """Whether no luma can lead beyond the limits of chroma: what is enlarged lies between what there was."""
@@ -110,21 +103,6 @@ class ChromaWriter:
         ends = offsets, offsets + slopes * np.float32(2**self.encoding.depth - 1)
         low, high = self.encoding.chroma_limits
         return all(low <= float(x.min()) and float(x.max()) <= high for x in ends)
-
-
-def follow_plainly(enlarged: np.ndarray, encoding: Encoding) -> Follow:
-    """Makes what gives the codes of the next frame from its luma ``(h, w)`` and the codes before ``(2, h, w)``, uint8.
-
-    `enlarged` are slopes and offsets ``(4, h, w)`` float32, whose memory is looked at anew in each call.
-    `backends.fused` does the same faster, and may take the memory of the codes before for later ones.
-    """
-
-    def follow(luma: np.ndarray, before: np.ndarray) -> np.ndarray:
-        colour = np.clip(enlarged[:2] * luma + enlarged[2:], *encoding.chroma_limits)
-        slack = np.float32(HOLD - 0.5)
-        return np.clip(before, np.rint(colour - slack), np.rint(colour + slack)).astype(np.uint8)
-
-    return follow
 
 
 def enlarge(plane: np.ndarray, into: np.ndarray) -> None:

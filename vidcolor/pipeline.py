@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from av.packet import Packet
 
-from vidcolor.backends import Backend, cuda_present, follow_fast
+from vidcolor.backends import Backend, cuda_present
 from vidcolor.chroma import ChromaWriter, chroma_coefficients
 from vidcolor.color import Encoding, prepare_lab
 from vidcolor.errors import Cancelled
@@ -64,7 +64,7 @@ class HostFrames:
 
     def __init__(self, encoding: Encoding, size: SmallSize, settings: VideoSettings, compare: bool) -> None:
         self.encoding, self.size, self.settings, self.compare = encoding, size, settings, compare
-        self.chroma = ChromaWriter(settings.encoding, follow_fast)
+        self.chroma = ChromaWriter(settings.encoding)
 
     def make_small(self, frame: av.VideoFrame) -> Small:
         return make_small(plane(frame, 0), self.size, self.encoding)

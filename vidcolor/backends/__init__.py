@@ -11,8 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from vidcolor.chroma import Follow
-from vidcolor.color import Encoding
 from vidcolor.errors import BackendError, OptionError
 from vidcolor.weights import ModelFile
 
@@ -164,10 +162,3 @@ def cuda_present() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-def follow_fast(enlarged: np.ndarray, encoding: Encoding) -> Follow:
-    """`chroma.follow_plainly` compiled, a few times as fast; it takes 30 ms to make."""
-    from vidcolor.backends.fused import FusedFollow
-
-    return FusedFollow(enlarged, encoding)
