@@ -1,7 +1,9 @@
 import cv2
 import numpy as np
+import pytest
 
-from vidcolor.chroma import HOLD, ChromaWriter, chroma_coefficients, chroma_planes
+from vidcolor import chroma
+from vidcolor.chroma import HOLD, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
 from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
 
 
@@ -81,3 +83,48 @@ def test_samples_keep_their_code_until_the_colour_has_moved():
     assert np.abs(np.array(list(follow(levels)), float) - levels).max() <= HOLD + 1e-3
     assert list(follow([130.0, 150.0, 0.0, 300.0])) == [130, 150, 16, 240]
     assert list(follow([600.4, 600.6], depth=10)) == [600, 601]  # ten bits need no such care
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "cells"), [(540, 960, 90), (1080, 1920, 90), (600, 700, 120), (403, 960, 94)]
+)
+@pytest.mark.parametrize("depth", [8, 10])
+def test_bands_leave_no_seam(height, width, cells, depth, monkeypatch):
+    """The planes are those that come of one piece, in the first frame and in one that keeps codes of another."""
+    generator = np.random.default_rng(0)
+    kind = np.uint8 if depth == 8 else np.uint16
+    pieces, whole = ChromaWriter(Encoding(depth=depth)), ChromaWriter(Encoding(depth=depth))
+    for i in range(2):
+        luma = generator.integers(16, 2**depth, (height, width)).astype(kind)
+        slopes = generator.normal(0, 0.1, (2, cells, 31))
+        offsets = generator.normal(2 ** (depth - 1), 9, (2, cells, 31))
+        coefficients = np.concatenate((slopes, offsets)).astype(np.float32)
+        found, expected = np.zeros((2, 2, height, width), kind)
+        pieces.write(coefficients, luma, tuple(found), anew=i == 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(chroma, "bands", lambda *_: [chroma.Band(slice(0, height), slice(0, cells), 0, height)])
+            whole.write(coefficients, luma, tuple(expected), anew=i == 0)
+        difference = np.abs(found.astype(int) - expected)
+        assert difference.max() <= 1  # where the last digit of a float decides
+        assert difference.mean() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "cells"), [(540, 960, 90), (1080, 1920, 90), (1080, 1920, 120), (9, 20000, 9)]
+)
+def test_bands_cover_each_row_once(height, width, cells):
+    found = bands(height, width, cells)
+    assert len(found) > 1
+    assert [row for band in found for row in range(height)[band.rows]] == list(range(height))
+
+
+def test_rows_of_the_grid_divide_the_plane_where_that_is_near():
+    assert divide_evenly(540, 94) == 90
+    assert divide_evenly(1080, 94) == 90
+    assert divide_evenly(360, 94) == 90
+    assert divide_evenly(402, 96) == 96  # has no divisor near it
+    assert divide_evenly(7, 94) == 94
+    small = np.full((252, 448), 100, np.uint8)
+    lightness, ab = luma_to_lightness(small, Encoding()), np.zeros((63, 112, 2), np.float32)
+    assert chroma_coefficients(small, lightness, ab, Encoding(), Encoding(), 540).shape == (4, 90, 168)
+    assert chroma_coefficients(small, lightness, ab, Encoding(), Encoding()).shape == (4, 94, 168)

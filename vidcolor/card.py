@@ -122,8 +122,9 @@ class CardFrames:
         luma, shift = samples(item.frame, source.depth)
         steps = STEPS[layout(host.settings.pix_fmt).chroma or "420"]
         shape = Shape(source, host.settings.encoding, steps, shift, host.compare, host.settings.on_card)
+        small, height = item.small, -(-host.settings.height // steps[1])
         coefficients = torch.from_numpy(
-            chroma_coefficients(item.small.luma, item.small.lightness, item.ab, source, host.settings.encoding)
+            chroma_coefficients(small.luma, small.lightness, item.ab, source, host.settings.encoding, height)
         )
         past = None if item.anew else self.past
         parts, self.past = self.merge_planes(luma.to(self.device), coefficients.to(self.device), shape, past)

@@ -392,9 +392,9 @@ def merge(item: Coloured, settings: VideoSettings, chroma: ChromaWriter, *, comp
     """The output frame: the source's luma, and chroma made from the a*b* grid."""
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
-    coefficients = chroma_coefficients(item.small.luma, item.small.lightness, item.ab, source, encoding)
     frame = output_frame(item.frame, settings)
     cb, cr = plane(frame, 1), plane(frame, 2)
+    coefficients = chroma_coefficients(item.small.luma, item.small.lightness, item.ab, source, encoding, len(cb))
     luma = plane(frame, 0)
     width = luma.shape[1] // 2 if compare else luma.shape[1]
     grey = cb.shape[1] // 2 if compare else 0  # columns left without colour
