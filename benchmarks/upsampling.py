@@ -98,7 +98,9 @@ class Guided:
 
     def planes(self, small, lightness, ab, codes, encoding) -> tuple[np.ndarray, np.ndarray]:
         with mock.patch.multiple(chroma, FINER=self.finer, RADIUS=self.radius):
-            return chroma_planes(chroma_coefficients(small, lightness, ab, encoding, encoding), codes, encoding)
+            return chroma_planes(
+                chroma_coefficients(small, lightness, ab, encoding, encoding, len(codes)), codes, encoding
+            )
 
     def in_a_film(self, ab: np.ndarray, lightness: np.ndarray) -> None:
         small = cv2.resize(lightness, (384, 216), interpolation=cv2.INTER_AREA)

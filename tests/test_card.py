@@ -70,8 +70,10 @@ def item(frame: av.VideoFrame, luma: np.ndarray, encoding: Encoding, *, anew: bo
     return Coloured(frame, make_small(luma, size, encoding), ab, anew)
 
 
-def coefficients_of(item: Coloured, encoding: Encoding) -> torch.Tensor:
-    return torch.from_numpy(chroma_coefficients(item.small.luma, item.small.lightness, item.ab, encoding, encoding))
+def coefficients_of(item: Coloured, encoding: Encoding, height: int) -> torch.Tensor:
+    """Those of a picture whose chroma planes are `height` rows high."""
+    small = item.small
+    return torch.from_numpy(chroma_coefficients(small.luma, small.lightness, item.ab, encoding, encoding, height))
 
 
 def pictures(encoding: Encoding, told: VideoSettings, size: SmallSize | None = None, compare: bool = False):
@@ -117,8 +119,9 @@ def test_the_merge_is_the_one_of_the_cpu(name, full, size, compare):
     frame = planar(luma, name)
     told = settings(size[0] << compare, size[1], name, encoding)
     coloured = item(frame, luma, encoding)
-    shape = Shape(encoding, encoding, card.STEPS[layout(name).chroma], 0, compare)
-    coefficients = coefficients_of(coloured, encoding)
+    steps = card.STEPS[layout(name).chroma]
+    coefficients = coefficients_of(coloured, encoding, -(-size[1] // steps[1]))
+    shape = Shape(encoding, encoding, steps, 0, compare)
     found, _ = color_planes(torch.from_numpy(luma), coefficients, shape)
     expected = merge(coloured, told, ChromaWriter(told.encoding), compare=compare)
     found = [part.numpy()[:, : p.width] for part, p in zip(found, expected.planes, strict=True)]
@@ -246,7 +249,7 @@ def test_compiled_or_not_the_merge_is_the_same():
     encoding = Encoding()
     luma = picture(96, 64, encoding)
     coloured = item(planar(luma, "yuv420p"), luma, encoding)
-    given = torch.from_numpy(luma), coefficients_of(coloured, encoding)
+    given = torch.from_numpy(luma), coefficients_of(coloured, encoding, 32)
     shape = Shape(encoding, encoding, (2, 2), semiplanar=True)
     explained = torch.compile(color_planes, backend="eager", fullgraph=True)(*given, shape)
     np.testing.assert_array_equal(explained[0][0], color_planes(*given, shape)[0][0])
@@ -315,7 +318,7 @@ class TestOnACard:
     def test_the_merge_compiles(self):
         encoding = Encoding()
         luma = picture(640, 480, encoding)
-        coefficients = coefficients_of(item(planar(luma, "yuv420p"), luma, encoding), encoding)
+        coefficients = coefficients_of(item(planar(luma, "yuv420p"), luma, encoding), encoding, 240)
         given = torch.from_numpy(luma).cuda(), coefficients.cuda()
         for shape in (Shape(encoding, encoding, (2, 2)), Shape(encoding, encoding, (2, 2), semiplanar=True)):
             fused = Fused(color_planes, compiles=True)

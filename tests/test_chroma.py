@@ -5,6 +5,9 @@ import pytest
 from vidcolor import chroma
 from vidcolor.chroma import HOLD, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
 from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
+from vidcolor.options import ColorizeOptions
+from vidcolor.preview import SmallSize
+from vidcolor.weights import open_model
 
 
 def small_and_full(full: np.ndarray, encoding: Encoding, shape=(64, 96)):
@@ -122,9 +125,20 @@ def test_rows_of_the_grid_divide_the_plane_where_that_is_near():
     assert divide_evenly(540, 94) == 90
     assert divide_evenly(1080, 94) == 90
     assert divide_evenly(360, 94) == 90
+    assert divide_evenly(1080, 81) == 90  # 72 is as near
     assert divide_evenly(402, 96) == 96  # has no divisor near it
     assert divide_evenly(7, 94) == 94
     small = np.full((252, 448), 100, np.uint8)
     lightness, ab = luma_to_lightness(small, Encoding()), np.zeros((63, 112, 2), np.float32)
-    assert chroma_coefficients(small, lightness, ab, Encoding(), Encoding(), 540).shape == (4, 90, 168)
+    assert chroma_coefficients(small, lightness, ab, Encoding(), Encoding(), 540).shape == (4, 90, 161)
     assert chroma_coefficients(small, lightness, ab, Encoding(), Encoding()).shape == (4, 94, 168)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 1080), (1920, 1080), (1920, 800), (3840, 2160)])
+def test_usual_films_are_written_in_bands(width, height):
+    size = SmallSize.fit(width, height, ColorizeOptions().size)
+    small = np.full((size.height, size.width), 100, np.uint8)
+    ab = np.zeros((*size.grid(open_model().stride), 2), np.float32)
+    lightness = luma_to_lightness(small, Encoding())
+    cells = chroma_coefficients(small, lightness, ab, Encoding(), Encoding(), height // 2).shape[1]
+    assert len(bands(height // 2, width // 2, cells)) > 1

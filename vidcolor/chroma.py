@@ -14,7 +14,7 @@ from vidcolor.preview import shrink
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
 
 FINER = 1.5  # cells of the guided filter's grid along one of the a*b* grid
-STRETCH = 1.1  # times that a cell may be larger or smaller for a whole number of rows
+STRETCH = 1.125  # times that a cell may be larger or smaller for a whole number of rows
 RADIUS = 1  # half the guided filter's window, in its cells
 HOLD = 0.75  # code values by which a sample may differ from its colour before it follows; 0.5 is plain rounding
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
@@ -40,14 +40,17 @@ def chroma_coefficients(
         ab: a*b* grid ``(h', w', 2)``, float32, of the same picture at any size.
         source: encoding of `luma`.
         target: encoding of the full-size picture and of its chroma.
-        height: of the chroma planes; the grid's rows are such that they divide it, where that is near enough.
+        height: of the chroma planes; the grid's cells are a whole number of its rows high, where that is near enough.
 
     Returns:
         slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
             grid: a code value is ``slope * luma code + offset``.
     """
-    columns, rows = (min(round(a * FINER), b) for a, b in zip(ab.shape[1::-1], luma.shape[::-1], strict=True))
-    size = columns, min(divide_evenly(height, rows) if height else rows, len(luma))
+    finer = FINER
+    if height:
+        rows = round(len(ab) * FINER)
+        finer *= divide_evenly(height, rows) / rows
+    size = tuple(min(round(a * finer), b) for a, b in zip(ab.shape[1::-1], luma.shape[::-1], strict=True))
     signal, lightness = (shrink(x.astype(np.float32, copy=False), size) for x in (luma, lightness))
     signal = (signal - np.float32(source.luma_offset)) * np.float32(1.0 / source.luma_scale)
     ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
@@ -68,10 +71,10 @@ def chroma_coefficients(
 
 @lru_cache(maxsize=16)
 def divide_evenly(height: int, rows: int) -> int:
-    """The number nearest to `rows` that divides `height`; `rows` itself where none is near."""
+    """The number nearest to `rows` that divides `height`, the larger of two; `rows` itself where none is near."""
     lowest, highest = rows / STRETCH, rows * STRETCH
     near = [n for n in range(1, height + 1) if height % n == 0 and lowest <= n <= highest]
-    return min(near, key=lambda n: abs(n - rows), default=rows)
+    return min(near, key=lambda n: (abs(n - rows), -n), default=rows)
 
 
 @dataclass(frozen=True)
