@@ -20,7 +20,7 @@ def make_thumbnail(lightness: np.ndarray) -> np.ndarray:
 
 def is_blank(thumbnail: np.ndarray) -> bool:
     """Whether there is no structure to compare: black, white, fog, a flash that bleaches everything."""
-    return float(thumbnail.std()) < BLANK
+    return _contrast(thumbnail) < BLANK
 
 
 def unlike(one: np.ndarray, other: np.ndarray) -> float:
@@ -32,6 +32,11 @@ def unlike(one: np.ndarray, other: np.ndarray) -> float:
     """
     plain = 1.0 - _correlation(one, other)
     return plain if plain < ALIKE else min(plain, _searched(one, other))
+
+
+def _contrast(plane: np.ndarray) -> float:
+    """Standard deviation; OpenCV's takes a quarter of NumPy's time for planes as small as these."""
+    return float(cv2.meanStdDev(plane)[1][0, 0])
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -46,7 +51,7 @@ def _searched(one: np.ndarray, other: np.ndarray) -> float:
             block = one[top : top + height, left : left + width]
             around = other[top - REACH : top + height + REACH, left - REACH : left + width + REACH]
             # Where one of them is flat (white in a flash) the correlation says nothing, so it weighs nothing.
-            weight = float(min(block.std(), around.std()))
+            weight = min(_contrast(block), _contrast(around))
             total += weight * (1.0 - float(cv2.matchTemplate(around, block, cv2.TM_CCOEFF_NORMED).max()))
             weights += weight
     return total / max(weights, 1e-6)

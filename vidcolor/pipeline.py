@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 from av.packet import Packet
 
-from vidcolor.backends import Backend, cuda_present
+from vidcolor.backends import Backend, chroma_writer, cuda_present
 from vidcolor.chroma import ChromaWriter, chroma_coefficients
 from vidcolor.color import Encoding, prepare_lab
 from vidcolor.errors import Cancelled
@@ -64,7 +65,10 @@ class HostFrames:
 
     def __init__(self, encoding: Encoding, size: SmallSize, settings: VideoSettings, compare: bool) -> None:
         self.encoding, self.size, self.settings, self.compare = encoding, size, settings, compare
-        self.chroma = ChromaWriter(settings.encoding)
+
+    @cached_property
+    def chroma(self) -> ChromaWriter:
+        return chroma_writer(self.settings.encoding)
 
     def make_small(self, frame: av.VideoFrame) -> Small:
         return make_small(plane(frame, 0), self.size, self.encoding)
