@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clips", type=Path, default=Path("../shared/video"), help="folder of colour clips")
     parser.add_argument("--work", type=Path, default=Path("/tmp/vidcolor-bench"), help="where films are made and kept")
     commands = parser.add_subparsers(dest="command", required=True)
-    speed = commands.add_parser("throughput", help="colouring / plain transcode")
+    speed = commands.add_parser("throughput", help="colouring / plain transcode; a size alone is a result of its own")
     speed.add_argument("--sizes", nargs="+", choices=SIZES, default=["1080p"])
     speed.add_argument("--presets", nargs="+", default=["medium", "veryfast"])
     speed.add_argument("--seconds", type=float, default=30)
@@ -62,8 +62,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     args.work.mkdir(parents=True, exist_ok=True)
     if args.command == "throughput":
-        save("throughput", throughput(args.clips, args.work, sizes=args.sizes, presets=args.presets,
-                                      seconds=args.seconds, runs=args.runs))  # fmt: skip
+        name = "throughput" if len(args.sizes) > 1 else f"throughput-{args.sizes[0]}"
+        save(name, throughput(args.clips, args.work, sizes=args.sizes, presets=args.presets,
+                              seconds=args.seconds, runs=args.runs))  # fmt: skip
     elif args.command == "network":
         save("network", network())
     elif args.command == "peers":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.machine import RESULTS
+from benchmarks.throughput import SIZES
 
 HEAD = """# Benchmarks
 
@@ -23,6 +24,7 @@ def write_readme() -> None:
 def readme() -> str:
     sections = {
         "throughput": throughput,
+        **{f"throughput-{size}": one_size for size in SIZES},
         "network": network,
         "int8": int8,
         "peers": peers,
@@ -71,6 +73,20 @@ def throughput(result: dict) -> str:
         + "\n\nMilliseconds a frame that each stage was at work (three threads side by side, which share the cores with"
         " the codecs' own):\n\n" + table(["size", "preset", *stages], times) + "\n"
     )  # fmt: skip
+
+
+def one_size(result: dict) -> str:
+    rows = [
+        [r["size"], r["preset"], r["frames"], f"**{r['ratio']:.3f}**", ", ".join(f"{x:.3f}" for x in r["ratios"]),
+         f"{r['cpu_ratio']:.3f}", f"{r['ratio_in_colour']:.3f}"]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return (
+        f"### {result['rows'][0]['size']} more often\n\nThe same, in as many runs as it takes for a median that the"
+        " machine's unrest does not decide.\n\n"
+        + table(["size", "preset", "frames", "ratio", "of each run", "CPU time", "to colour's"], rows)
+        + "\n"
+    )
 
 
 def live(result: dict) -> str:

@@ -14,7 +14,7 @@ from vidcolor.backends.openvino import core
 from vidcolor.chroma import HOLD, ChromaWriter, Planes, enlarge
 from vidcolor.color import Encoding
 
-LEAST = 200_000  # samples of a plane from which on the 50 ms that compiling takes come back within a shot
+LEAST = 200_000  # samples of a plane: with fewer it takes many frames to win back the time of compiling
 OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": False}
 
 
