@@ -82,8 +82,8 @@ def one_size(result: dict) -> str:
         for r in result["rows"]
     ]  # fmt: skip
     return (
-        f"### {result['rows'][0]['size']} more often\n\nThe same, in as many runs as it takes for a median that the"
-        " machine's unrest does not decide.\n\n"
+        f"### {result['rows'][0]['size']} more often\n\nThe same in more runs, because other work on the machine"
+        " moves the ratio of a single one by several per cent.\n\n"
         + table(["size", "preset", "frames", "ratio", "of each run", "CPU time", "to colour's"], rows)
         + "\n"
     )

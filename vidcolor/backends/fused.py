@@ -91,8 +91,8 @@ def model(blocks: int, rows: int, width: int, encoding: Encoding) -> ov.Model:
     lines = [op.parameter((blocks, 1, width), np.float32) for _ in range(4)]
     luma, before = (op.parameter((blocks, rows, width), np.uint8) for _ in range(2))
     down = (np.arange(rows, dtype=np.float32) + rows // 2 + 0.5) / rows - 0.5  # 0..1 between the lines
-    down = op.constant(down.astype(np.float32).reshape(1, rows, 1))
-    slope, offset = (op.add(a, op.multiply(op.subtract(b, a), down)) for a, b in (lines[:2], lines[2:]))
+    part = op.constant(down.reshape(1, rows, 1))
+    slope, offset = (op.add(a, op.multiply(op.subtract(b, a), part)) for a, b in (lines[:2], lines[2:]))
     colour = op.clamp(op.add(op.multiply(slope, op.convert(luma, "f32")), offset), *encoding.chroma_limits)
     least, most = (op.add(colour, np.float32(x)) for x in (0.5 - HOLD, HOLD - 0.5))
     moved = op.minimum(op.maximum(op.convert(before, "f32"), least), most)
