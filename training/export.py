@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from safetensors.torch import save_file
 
-from vidcolor.model import BinsGenerator, UNet, fold
+from vidcolor.models import BinsGenerator, UNet, fold
 
 OPSET = 20
 
@@ -86,9 +86,15 @@ def weights_digest(model: onnx.ModelProto) -> str:
     return digest.hexdigest()
 
 
-def export_safetensors(generator: BinsGenerator | UNet, path: Path) -> None:
-    """Write the state of `generator`, unfolded: weights in fp16, buffers (bins, norm statistics) as they are."""
+def export_safetensors(generator: BinsGenerator | UNet, path: Path, step: int = 0) -> None:
+    """Write the state of `generator` at `step`, unfolded: weights in fp16, buffers (bins, norm statistics) as they are.
+
+    Written whole or not at all.
+    """
     buffers = {name for name, _ in generator.named_buffers()}
     state = {k: v.detach().cpu().contiguous() for k, v in generator.state_dict().items()}
     state = {k: v if k in buffers else v.half() for k, v in state.items()}
-    save_file(state, path, {"format": "vidcolor 1", "config": json.dumps(generator.config.to_dict())})
+    facts = {"format": "vidcolor 1", "config": json.dumps(generator.config.to_dict()), "step": str(step)}
+    partial = path.with_name(path.name + ".part")
+    save_file(state, partial, facts)
+    partial.replace(path)

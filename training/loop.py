@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.data import Feed
+from training.data import Feed, to_lab
 from training.distributed import Group
 from training.evaluate import evaluate
 from training.export import export_safetensors
+from training.losses import soft_cross_entropy
 from training.perceptual import SqueezeNet
 from training.pictures import Pictures
 from training.presets import Preset
@@ -119,6 +121,8 @@ def _train(
         world=group.world,
     )
     means = Means(state["recent"] if state else None)
+    every = max(1, len(photos) // len(held_out))
+    seen = [square(photos[i], 256) for i in range(0, len(photos), every)][: len(held_out)]
     small = [square(p, min(256, preset.stages[-1].size)) for p in held_out[:8]]
 
     def save() -> None:
@@ -129,10 +133,12 @@ def _train(
         row: dict[str, float] = {}
         if folder:
             predict = predictor(trainer.average, device, bf16=options.bf16)
-            row = evaluate(held_out, predict, features=features).to_dict()
+            row = evaluate(held_out, predict, features=features).to_dict() | gap(trainer, held_out, seen)
+            export_safetensors(trainer.average, folder.path / "average.safetensors", trainer.step_number)
             if options.keep:
                 (folder.path / "weights").mkdir(exist_ok=True)
-                export_safetensors(trainer.average, folder.path / "weights" / f"{trainer.step_number:06}.safetensors")
+                export_safetensors(trainer.average, folder.path / "weights" / f"{trainer.step_number:06}.safetensors",
+                                   trainer.step_number)  # fmt: skip
         error = group.from_first(row.get("delta_ab", 0.0))
         judged = means.since_scoring("discriminator")
         trainer.scored(error, None if judged is None else group.mean(judged))
@@ -173,6 +179,27 @@ def _train(
             where = f"; the last good state is in {folder.checkpoint}" if folder else ""
             raise FloatingPointError(f"{error}{where}") from None
     return trainer.step_number >= preset.steps
+
+
+@torch.inference_mode()
+def gap(trainer: Trainer, unseen: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> dict[str, float]:
+    """Cross-entropy of the averaged weights on pictures that were not trained on, and on such that were.
+
+    The further apart they are, the more is learnt by heart: it says when to stop, and when more data would help.
+    """
+    if trainer.encode is None:
+        return {}
+    found = {}
+    for name, photos in (("unseen", unseen), ("seen", seen)):
+        losses = []
+        for i in range(0, len(photos), 20):
+            lab = torch.from_numpy(np.stack([to_lab(p) for p in photos[i : i + 20]])).permute(0, 3, 1, 2)
+            lab = lab.to(trainer.device, memory_format=torch.channels_last)
+            with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.bf16):
+                logits = trainer.average.logits(lab[:, :1])  # type: ignore[union-attr]
+            losses.append(soft_cross_entropy(logits, *trainer.encode(F.avg_pool2d(lab[:, 1:], trainer.stride))).item())
+        found[name] = round(float(np.mean(losses)), 4)
+    return found
 
 
 def _shared_state(folder: RunFolder | None, group: Group) -> dict[str, Any] | None:

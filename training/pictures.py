@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+SUFFIXES = {".avif", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MEMORY_SHARE = 0.5  # of the free memory that decoded pictures may take
 NAMED = 10  # of the pictures left out
 
@@ -56,10 +56,16 @@ class LeftOut:
 
 
 class Pictures(Sequence[np.ndarray]):
-    """Pictures by index, uint8 RGB ``(h, w, 3)``; `parts` are the lengths of the stretches that lie together."""
+    """Pictures by index, uint8 RGB ``(h, w, 3)``; `parts` are the lengths of the stretches that lie together.
 
-    def __init__(self, get: Callable[[int], np.ndarray], parts: Sequence[int], left_out: LeftOut) -> None:
+    `labels` tell the source of each, as its name does (``photos/000123-LABEL.avif``); empty where it does not.
+    """
+
+    def __init__(
+        self, get: Callable[[int], np.ndarray], parts: Sequence[int], left_out: LeftOut, labels: Sequence[str] = ()
+    ) -> None:
         self._get, self.parts, self.left_out = get, tuple(parts), left_out
+        self.labels = tuple(labels) or ("",) * len(self)
 
     def __len__(self) -> int:
         return sum(self.parts)
@@ -82,8 +88,21 @@ def hold_out(pictures: Pictures, count: int) -> tuple[Pictures, list[np.ndarray]
     kept = [i for i in range(len(pictures)) if i not in out]
     bounds = np.cumsum((0, *pictures.parts))
     parts = [sum(1 for i in kept if a <= i < b) for a, b in itertools.pairwise(bounds)]
-    rest = Pictures(lambda i: pictures[kept[i]], [n for n in parts if n], pictures.left_out)
+    labels = [pictures.labels[i] for i in kept]
+    rest = Pictures(lambda i: pictures[kept[i]], [n for n in parts if n], pictures.left_out, labels)
     return rest, [pictures[i] for i in sorted(out)]
+
+
+def weighted(pictures: Pictures, weights: Mapping[str, float]) -> Pictures:
+    """`pictures` with each of a label of `weights` as often as that says, in halves, and all others once.
+
+    Two passes over the pictures become one, in which a picture of weight 1.5 is there three times.
+    """
+    again = [max(1, round(2 * weights.get(label, 1.0))) for label in pictures.labels]
+    order = np.repeat(np.arange(len(pictures)), again)
+    bounds = np.cumsum((0, *pictures.parts))
+    parts = [int(sum(again[a:b])) for a, b in itertools.pairwise(bounds)]
+    return Pictures(lambda i: pictures[int(order[i])], parts, pictures.left_out, [pictures.labels[i] for i in order])
 
 
 def open_pictures(
@@ -138,7 +157,7 @@ def _open_encoded(groups: list[list[Entry]], min_chroma: float, limit: int | Non
     left_out = LeftOut()
     keep: bool | None = decoded
     kept: list[Entry | np.ndarray] = []
-    lengths = []
+    lengths, labels = [], []
     total = sum(map(len, groups))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
         for group in groups:
@@ -154,6 +173,7 @@ def _open_encoded(groups: list[list[Entry]], min_chroma: float, limit: int | Non
                     keep = rgb.nbytes * total < MEMORY_SHARE * free_memory()
                     log.info("pictures are %s", "kept decoded in memory" if keep else "decoded each time")
                 kept.append(rgb if keep else entry)
+                labels.append(label_of(entry.name))
                 if limit and len(kept) >= limit:
                     break
             lengths.append(len(kept) - before)
@@ -173,7 +193,13 @@ def _open_encoded(groups: list[list[Entry]], min_chroma: float, limit: int | Non
             raise ValueError(f"{item.path}: {item.name} could be decoded before and no longer; was it changed?")
         return rgb
 
-    return Pictures(get, [n for n in lengths if n], left_out)
+    return Pictures(get, [n for n in lengths if n], left_out, labels)
+
+
+def label_of(name: str) -> str:
+    """LABEL of ``NNNNNN-LABEL.suffix``; empty where a name is of another form."""
+    found = re.fullmatch(r"\d+-(\w+)", Path(name).stem)
+    return found[1] if found else ""
 
 
 def _decode_all(pool: ThreadPoolExecutor, entries: list[Entry]) -> Iterator[tuple[Entry, np.ndarray | None]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from training.augment import Degrade
-from vidcolor.model import CONFIGS, GeneratorConfig
+from training.reveal import Reveal
+from vidcolor.models import CONFIGS, GeneratorConfig
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Stage:
 
     until: float
     size: int  # side of the square crops, in pixels
-    encoder: str  # "frozen"; "pointwise": 1x1 convolutions only, from /8 on; "all"
+    encoder: str  # "frozen"; "pointwise": 1x1 convolutions only, from /8 on; "deep": all from /8 on; "all"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Preset:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.05
     warmup: int = 200  # steps
+    cooldown: float | None = None  # share of the run at whose end the rate falls to nought; None: a cosine over all
     plateau: Plateau | None = None  # instead of a cosine to 1 % of the peak
     score_every: int = 500  # steps; the plateaus count in scorings
     clip: float = 1.0  # norm of the gradient
@@ -58,11 +60,22 @@ class Preset:
     cross_entropy: float = 1.0  # weight; for generators that predict a distribution
     l1: float = 0.0  # weight of the mean absolute error of a*b* / 110
     consistency: float = 0.0  # weight of the disagreement between two views of a picture; see views.py
+    knowledge: float = 0.0  # weight of what the encoder is to keep of ImageNet; see knowledge.py
     adversary: Adversary | None = None
+    reveal: Reveal | None = None  # what of the truth is told; for generators with conditions
+    weights: dict[str, float] = field(default_factory=dict)  # of the sources by label, 1 where not named
     min_crop: float = 0.3  # smallest crop, share of the photo's area
     degrade: Degrade = field(default_factory=Degrade)
     seed: int = 1
 
+
+# People and film are what the product is for; textures, flowers and aligned faces are narrow.
+FILM_WEIGHTS = {
+    "humanoi": 1.5, "humanmisc": 1.5, "humanimg": 1.5, "cinemanet": 2.0, "filmguns": 2.0, "smoking": 1.5, "cigseg": 1.5,
+    "lifevideo": 2.0, "utkml": 2.0, "fsacolor": 2.0, "documerica": 2.0, "filmphotos": 2.0, "demos": 1.5,
+    "cheapfake": 1.5, "ccp": 1.5, "clothing": 1.5, "actors": 2.0, "videos": 2.0,
+    "flowers102": 0.5, "utkface": 0.5, "dtd": 0.5, "afhqwild": 0.5, "nscene": 0.5, "flowers": 0.5,
+}  # fmt: skip
 
 PRESETS = {
     "default": Preset(
@@ -83,6 +96,23 @@ PRESETS = {
         min_crop=0.2,
         degrade=Degrade(stock=0.36, blur=0.24, grain=0.36, scratches=0.1, cut_out=0.36),
         seed=11,
+    ),
+    "conditioned": Preset(  # the long run: with attention and conditions, from the default's model file
+        generator=replace(CONFIGS["conditioned"], temperature=0.7),
+        stages=(Stage(0.35, 128, "deep"), Stage(0.85, 160, "deep"), Stage(1.00, 192, "deep")),
+        steps=64_000,
+        learning_rate=5e-4,
+        encoder_rate=0.2,
+        warmup=500,
+        cooldown=0.2,
+        score_every=1000,
+        ema=0.9995,
+        knowledge=0.02,
+        reveal=Reveal(),
+        weights=FILM_WEIGHTS,
+        min_crop=0.15,
+        degrade=Degrade(stock=0.3, blur=0.15, grain=0.25, scratches=0.05, cut_out=0.1),
+        seed=41,
     ),
     "adversarial": Preset(  # a short phase on the decoded a*b*, from a trained model file, weights kept to choose from
         generator=replace(CONFIGS["default"], temperature=0.7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,24 +12,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from training.bins import SoftEncoder, choose_bins
 from training.data import Batch, to_lab
+from training.depthwise import hasten
 from training.discriminators import DCGAN, Patch, build_discriminator
 from training.distributed import Group
 from training.encoders import load_pretrained
+from training.grow import grow
+from training.knowledge import Knowledge
 from training.losses import adversarial, disagreement, soft_cross_entropy
 from training.presets import Preset, Stage, stage_at
 from training.views import View
 from vidcolor.backends.pytorch import load_generator
-from vidcolor.model import BinsGenerator, Encoder, InvertedResidual, UNet, build
+from vidcolor.models import BinsGenerator, Encoder, Generator, GeneratorConfig, InvertedResidual, build
 from vidcolor.weights import open_model
-
-Generator = BinsGenerator | UNet
-
 
 class Head(nn.Module):
     """What of a generator the losses need: logits where it has them, else a*b*. DDP and compile work on `forward`."""
@@ -37,9 +39,13 @@ class Head(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, lightness: Tensor) -> Tensor:
+    def forward(self, lightness: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Logits or a*b*, and the encoder's pooled features where there are any."""
         g = self.generator
-        return g.logits(lightness) if isinstance(g, BinsGenerator) else g(lightness)
+        if not isinstance(g, BinsGenerator):
+            return g(lightness), None
+        features, pooled = g.encoder(lightness)
+        return g.logits_from(features, pooled, conditions), pooled
 
 
 class Trainer:
@@ -58,14 +64,19 @@ class Trainer:
     ) -> None:
         self.preset, self.device, self.group = preset, torch.device(device), group or Group()
         self.bf16, self.compiled = bf16, compiled
-        self.step_number = 0
         torch.manual_seed(preset.seed)
-        generator = prepare(preset, photos, init)
+        generator, self.began = prepare(preset, photos, init)
+        self.step_number = self.began
+        if bf16 and self.device.type == "cpu":
+            hasten(generator)
         if self.group.world > 1 and self.device.type == "cuda":
             generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)
         self.generator: Generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = prepare_average(self.generator)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.generator, preset), betas=preset.betas, fused=True)
+        self.knowledge: Knowledge | None = None
+        if preset.knowledge:
+            self.knowledge = Knowledge(preset.generator.encoder).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.encode = SoftEncoder(generator.centres.cpu().numpy()) if isinstance(generator, BinsGenerator) else None
         self.discriminator: DCGAN | Patch | None = None
         self.opponent: torch.optim.Optimizer | None = None
@@ -108,7 +119,7 @@ class Trainer:
         }
         state: dict[str, Any] = {k: v.state_dict() for k, v in parts.items() if v is not None}
         state["plateaus"] = [p.state_dict() for p in self.plateaus]
-        state |= {"step": self.step_number, "skipped": self.skipped, "rng": torch.get_rng_state()}
+        state |= {"step": self.step_number, "began": self.began, "skipped": self.skipped, "rng": torch.get_rng_state()}
         if self.device.type == "cuda":
             state["rng_cuda"] = torch.cuda.get_rng_state(self.device)
         return state
@@ -126,6 +137,7 @@ class Trainer:
             for plateau, saved in zip(self.plateaus, state["plateaus"], strict=True):
                 plateau.load_state_dict(saved)
             self.step_number, self.skipped = state["step"], state["skipped"]
+            self.began = state.get("began", 0)
             torch.set_rng_state(state["rng"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"the checkpoint is of another configuration: {str(error).splitlines()[0]}") from error
@@ -154,7 +166,7 @@ class Trainer:
         preset, parts = self.preset, self.preset.accumulate
         self.enter(stage_at(preset, self.step_number))
         if not self.plateaus:
-            rate = learning_rate(preset, self.step_number)
+            rate = learning_rate(preset, self.step_number, self.began)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate * group["scale"]
         fights = preset.adversary is not None and self.step_number >= preset.adversary.begin * preset.steps
@@ -163,7 +175,9 @@ class Trainer:
             last = part == parts - 1
             lightness = batch.lightness.chunk(parts)[part].contiguous(memory_format=torch.channels_last)
             with contextlib.nullcontext() if last or self.group.world == 1 else self.head.no_sync():  # type: ignore[operator]
-                for name, value in self._backward(lightness, batch.ab.chunk(parts)[part], fights, last).items():
+                conditions = None if batch.conditions is None else batch.conditions.chunk(parts)[part]
+                told_part = self._backward(lightness, batch.ab.chunk(parts)[part], conditions, fights, last)
+                for name, value in told_part.items():
                     told[name] = told.get(name, 0.0) + value / parts
         for name, value in told.items():
             if not math.isfinite(value):
@@ -179,13 +193,21 @@ class Trainer:
         self.step_number += 1
         return told | {"norm": norm, "rate": self.optimiser.param_groups[-1]["lr"]}
 
-    def _backward(self, lightness: Tensor, truth: Tensor, fights: bool, last: bool) -> dict[str, float]:
+    def _backward(
+        self, lightness: Tensor, truth: Tensor, conditions: Tensor | None, fights: bool, last: bool
+    ) -> dict[str, float]:
         """Losses of one part of a batch, their gradients added up."""
         preset, generator = self.preset, self.generator
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            out = self.head(lightness).float()
+            out, pooled = self.head(lightness, conditions)
+            out = out.float()
         total = out.new_zeros(())
         told: dict[str, float] = {}
+        if self.knowledge is not None:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                loss = self.knowledge(lightness, pooled)
+            total = total + preset.knowledge * loss
+            told["knowledge"] = loss.item()
         ab = out
         if isinstance(generator, BinsGenerator):
             assert self.encode is not None
@@ -195,7 +217,7 @@ class Trainer:
             if preset.consistency:
                 view = View.draw(preset.seed, self.step_number)
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                    again = self.head(view.of(lightness, self.stride)).float()
+                    again = self.head(view.of(lightness, self.stride))[0].float()
                 loss = disagreement(*view.overlap(out, again))
                 total = total + preset.consistency * loss
                 told["consistency"] = loss.item()
@@ -256,22 +278,22 @@ class Trainer:
                 plateau.step(value)
 
 
-def prepare(preset: Preset, photos: Iterable[np.ndarray], init: Path | None = None) -> Generator:
-    """A generator to train: fresh, with its pretrained encoder, its bins and a head that starts at the prior; or, with
-    `init`, the one of a model file, whose batch norms are folded away and stay so.
+def prepare(preset: Preset, photos: Iterable[np.ndarray], init: Path | None = None) -> tuple[Generator, int]:
+    """A generator to train, and the step of the run that it stands at.
+
+    It is fresh, with its pretrained encoder, its bins and a head that starts at the prior; or, with `init`, the one of
+    a model file (ONNX), whose batch norms are folded away and stay so, made larger where the preset's is; or a run's
+    averaged weights (safetensors), and then the run goes on from their step.
 
     Raises:
         ValueError: the file at `init` holds another generator.
     """
     if init is not None:
-        generator = load_generator(open_model(init))
-        same = ("architecture", "encoder", "decoder", "channels", "bins", "norm")
-        if any(getattr(generator.config, k) != getattr(preset.generator, k) for k in same):
-            raise ValueError(f"{init}: holds a generator of another shape than the preset's")
-        generator.config = replace(preset.generator, folded=True)
+        generator, step = load_average(init) if init.suffix == ".safetensors" else (load_generator(open_model(init)), 0)
+        generator = grow(generator, replace(preset.generator, folded=generator.config.folded), init)
         if isinstance(generator, BinsGenerator):
             generator.set_bins(generator.centres, generator.log_prior)
-        return generator.requires_grad_(True).train()
+        return generator.requires_grad_(True).train(), step
     generator = build(preset.generator)
     if isinstance(generator, BinsGenerator):
         load_pretrained(generator.encoder, preset.generator.encoder)
@@ -283,7 +305,24 @@ def prepare(preset: Preset, photos: Iterable[np.ndarray], init: Path | None = No
         assert head.bias is not None
         nn.init.normal_(head.weight, std=0.01)
         head.bias.data.copy_(generator.log_prior)
-    return generator
+    return generator, 0
+
+
+def load_average(path: Path) -> tuple[Generator, int]:
+    """The generator in a run's average.safetensors, and its step.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        generator = build(GeneratorConfig.from_dict(json.loads(facts["config"])))
+        generator.load_state_dict(state)
+        return generator, int(facts.get("step", 0))
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path}: not the averaged weights of a run ({str(error).splitlines()[0]})") from error
 
 
 def set_trainable(generator: nn.Module, stage: Stage) -> None:
@@ -293,9 +332,10 @@ def set_trainable(generator: nn.Module, stage: Stage) -> None:
         return
     encoder = generator.encoder
     encoder.requires_grad_(stage.encoder != "frozen")
-    if stage.encoder == "pointwise":  # half the cost of "all" on a CPU, and less to overfit with
+    if stage.encoder in ("deep", "pointwise"):  # below /8 lie edges and textures: a third of the cost, little to learn
         for module in (encoder.stem, *encoder.blocks[: encoder.taps[0] + 1]):
             module.requires_grad_(False)
+    if stage.encoder == "pointwise":  # less to overfit with
         for block in encoder.blocks:
             if isinstance(block, InvertedResidual):
                 block.depthwise.requires_grad_(False)
@@ -316,10 +356,13 @@ def parameter_groups(generator: nn.Module, preset: Preset) -> list[dict]:
     return [g for g in groups if g["params"]]
 
 
-def learning_rate(preset: Preset, step: int) -> float:
-    """Linear warm-up, then a cosine to 1 % of the peak."""
-    if step < preset.warmup:
-        return preset.learning_rate * (step + 1) / preset.warmup
+def learning_rate(preset: Preset, step: int, began: int = 0) -> float:
+    """Linear warm-up from step `began` on, where the optimiser knows nothing yet; then a cosine to 1 % of the peak, or
+    the peak held and a straight fall to nought over the share `cooldown` of the run (Hu et al. 2024, MiniCPM)."""
+    if step - began < preset.warmup:
+        return preset.learning_rate * (step - began + 1) / preset.warmup
+    if preset.cooldown is not None:
+        return preset.learning_rate * min(1.0, (preset.steps - step) / (preset.cooldown * preset.steps))
     share = (step - preset.warmup) / max(1, preset.steps - preset.warmup)
     return preset.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 

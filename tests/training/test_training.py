@@ -21,7 +21,7 @@ from training.losses import adversarial, soft_cross_entropy  # noqa: E402
 from training.presets import PRESETS, Adversary, Stage  # noqa: E402
 from training.runs import RunFolder, load_checkpoint  # noqa: E402
 from training.trainer import Trainer, predictor, prepare, set_trainable  # noqa: E402
-from vidcolor.model import GeneratorConfig  # noqa: E402
+from vidcolor.models import GeneratorConfig  # noqa: E402
 
 
 def rows_of(run):

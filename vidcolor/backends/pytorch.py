@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from vidcolor.backends.memory import in_halves
 from vidcolor.errors import BackendError
-from vidcolor.model import BinsGenerator, GeneratorConfig, UNet, build
+from vidcolor.models import BinsGenerator, GeneratorConfig, UNet, build
 from vidcolor.weights import ModelFile
 
 
