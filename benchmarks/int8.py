@@ -22,7 +22,7 @@ from training.quantize import KEPT, lightness
 from vidcolor.backends import Backend
 from vidcolor.backends.onnxruntime import OnnxBackend
 from vidcolor.backends.openvino import OpenVINOBackend, core
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
 
 CALIBRATION = 300  # photographs
 SHAPES = ((1, 224, 384), (1, 256, 448))

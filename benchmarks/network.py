@@ -11,7 +11,7 @@ import numpy as np
 
 from vidcolor.backends import Backend, driver_present, make_backend, missing
 from vidcolor.errors import BackendError, ModelError
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
 
 SHAPES = ((1, 224, 384), (4, 224, 384), (1, 256, 448), (8, 256, 448))
 ON_CARDS_SHAPES = ((1, 224, 384), (8, 224, 384), (32, 224, 384))

@@ -24,8 +24,8 @@ from benchmarks.peer_networks import PEERS
 from vidcolor.api import Colorizer
 from vidcolor.backends.openvino import OpenVINOBackend
 from vidcolor.backends.pytorch import PyTorchBackend
+from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
-from vidcolor.weights import open_model
 
 OURS = (1, 1, 224, 384)  # what our generator gets of a 16:9 film
 STAGES = ("decode", "write_frames", "read_frames", "to_lab", "resize_in", "resize_ab", "to_rgb", "write_pictures",

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from benchmarks.splices import FAULTS, Film, read_small, splice
-from vidcolor.shots import CutDetector, ShotDetector
+from vidcolor.shots.detector import CutDetector, ShotDetector
 
 # Constants were chosen on these clips and seeds below 300; the figures are of other seeds, and of the other clips.
 TUNED = ("bear", "bmx_fast_pan", "city_pan", "dog_park", "film_faces_cuts", "kids_bedroom", "street_cut")

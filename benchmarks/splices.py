@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from benchmarks.films import clip_frames
-from vidcolor.color import Encoding, luma_to_lightness
-from vidcolor.preview import SmallSize, make_small
+from vidcolor.color.encoding import Encoding, luma_to_lightness
+from vidcolor.color.proxy import ProxySize, make_proxy
 
 WIDTH, HEIGHT = 384, 216
 SHORTEST, LONGEST = 12, 60  # frames of a piece
@@ -35,14 +35,14 @@ class Film:
 
 def read_small(clip: Path) -> np.ndarray:
     """The clip's luma, its middle in 16:9, as (N, HEIGHT, WIDTH) uint8."""
-    size, found = SmallSize(WIDTH, HEIGHT), []
+    size, found = ProxySize(WIDTH, HEIGHT), []
     for frame in clip_frames(clip):
         luma = frame.to_ndarray(format="gray")
         height, width = luma.shape
         wide, high = min(width, height * WIDTH // HEIGHT), min(height, width * HEIGHT // WIDTH)
         top, left = (height - high) // 2, (width - wide) // 2
         found.append(
-            make_small(np.ascontiguousarray(luma[top : top + high, left : left + wide]), size, Encoding()).luma
+            make_proxy(np.ascontiguousarray(luma[top : top + high, left : left + wide]), size, Encoding()).luma
         )
     return np.stack(found)
 

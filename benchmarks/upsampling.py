@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.temporal.bleeding import near_and_away
 from benchmarks.temporal.clips import open_clip
-from vidcolor import chroma
-from vidcolor.chroma import chroma_coefficients, chroma_planes
-from vidcolor.color import BT709, Encoding, chroma_to_rgb, lab_to_chroma, lightness_table
+from vidcolor.color.encoding import BT709, Encoding, chroma_to_rgb, lab_to_chroma, lightness_table
+from vidcolor.color.proxy import ProxySize
+from vidcolor.merge import chroma
+from vidcolor.merge.chroma import chroma_coefficients, chroma_planes
 from vidcolor.options import ColorizeOptions
-from vidcolor.preview import SmallSize
 
 FRAMES = 16  # of each clip
 TIMED = (960, 540)  # chroma of 1080p
@@ -128,7 +128,7 @@ def upsampling(clips: list[Path]) -> dict:
             distances = []
             for lab in clip.truth.lab[::4]:
                 height, width = lab.shape[:2]
-                down, across = SmallSize.fit(width, height, ColorizeOptions().size).grid(4)
+                down, across = ProxySize.fit(width, height, ColorizeOptions().size).grid(4)
                 grid = cv2.resize(lab[..., 1:], (across, down), interpolation=cv2.INTER_AREA)
                 found = enlarge(grid, np.ascontiguousarray(lab[..., 0]))
                 distances.append(np.sqrt(((found - lab[..., 1:]) ** 2).sum(-1)))

@@ -20,7 +20,7 @@ from training.quantize import lightness
 from vidcolor.backends.cache import EngineCache
 from vidcolor.backends.shapes import Shapes
 from vidcolor.errors import VidcolorError
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
 
 BUILT = Path(__file__).parent / "built"
 PICTURES = Path("../shared/data/val.tar")

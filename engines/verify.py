@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from benchmarks.network import backends, pytorch_on
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 # Greatest mean and greatest single |dAB| against PyTorch in fp32, by the precision at the end of the description.
 LIMITS = {

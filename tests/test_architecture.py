@@ -10,42 +10,14 @@ import pytest
 
 from tests.conftest import ROOT
 
-# A module may import only what stands before it in this list, or on its own line.
-LAYERS = [
-    {"vidcolor"},  # the public face: lazy imports only
-    {"vidcolor.errors", "vidcolor.backoff"},
-    {
-        "vidcolor.options",
-        "vidcolor.summary",
-        "vidcolor.jobs",
-        "vidcolor.target",
-        "vidcolor.shotlist",
-        "vidcolor.shotsheet",
-    },
-    {"vidcolor.color", "vidcolor.weights", "vidcolor.model", "vidcolor.terminal"},
-    {
-        "vidcolor.preview",
-        "vidcolor.chroma",
-        "vidcolor.smoothing",
-        "vidcolor.shots",
-        "vidcolor.deflicker",
-        "vidcolor.tensors",
-        "vidcolor.dissolves",
-        "vidcolor.likeness",
-    },
-    {"vidcolor.steady", "vidcolor.shotreport"},
-    {"vidcolor.video", "vidcolor.backends"},
-    {"vidcolor.pipeline", "vidcolor.image", "vidcolor.card"},
-    {"vidcolor.api", "vidcolor.info", "vidcolor.engines"},
-    {"vidcolor.live"},
-    {"vidcolor.cli"},
-    {"vidcolor.__main__"},
-    {"training"},
-    {"benchmarks"},
-    {"engines"},
-]
-PURE = ("vidcolor.color", "vidcolor.chroma", "vidcolor.smoothing", "vidcolor.shots", "vidcolor.steady",
-        "vidcolor.preview", "vidcolor.dissolves", "vidcolor.likeness")  # fmt: skip
+# A folder or file of the package may import only what stands before it in this list, or itself; see CONTRIBUTING.md.
+LAYERS = (
+    "errors", "options", "color", "models", "backends", "video", "merge", "shots", "temporal", "conditions", "frames",
+    "stills", "film", "api", "live", "cli", "__main__",
+)  # fmt: skip
+OUTSIDE = ("vidcolor", "training", "benchmarks", "engines")  # and these the same way
+PURE = ("vidcolor.color", "vidcolor.merge.chroma", "vidcolor.temporal", "vidcolor.shots.detector",
+        "vidcolor.shots.dissolves", "vidcolor.shots.similarity")  # fmt: skip
 HEAVY = {"torch", "openvino", "onnx", "onnxruntime"}
 
 
@@ -66,11 +38,10 @@ def imports(path: Path, *, top_level: bool = False):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def layer(name: str) -> int | None:
-    """The deepest layer that `name` lies in."""
-    found = [(len(prefix), i) for i, names in enumerate(LAYERS) for prefix in names
-             if name == prefix or (prefix != "vidcolor" and name.startswith(prefix + "."))]  # fmt: skip
-    return max(found)[1] if found else None
+def room(name: str) -> tuple[int, int]:
+    """Where module `name` stands: its package, and the folder or file of vidcolor that it lies in."""
+    package, *parts = name.split(".")
+    return OUTSIDE.index(package), LAYERS.index(parts[0]) if package == "vidcolor" and parts else -1
 
 
 MODULES = dict(modules())
@@ -78,26 +49,47 @@ MODULES = dict(modules())
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_run_one_way(name):
-    own = layer(name)
-    assert own is not None, f"{name} has no place in the house"
+    own = room(name)
     if name == "vidcolor":
-        return  # imports for type checkers only, see the next test
+        return  # imports for type checkers only
     for imported in imports(MODULES[name]):
-        if imported in MODULES and imported != name:
-            assert layer(imported) <= own, f"{name} imports {imported}"
+        if imported in MODULES and imported not in (name, "vidcolor"):
+            assert room(imported) <= own, f"{name} imports {imported}"
 
 
-def test_the_pipeline_knows_no_concrete_backend_and_the_core_no_codec():
-    for name in ("vidcolor.pipeline", "vidcolor.image"):
-        assert not any(m.startswith("vidcolor.backends.") and m in MODULES for m in imports(MODULES[name]))
-    for name in PURE:
-        assert not any(m.split(".")[0] in {"av", "PIL"} | HEAVY for m in imports(MODULES[name])), name
+def test_no_circle_of_imports():
+    """Not even within a folder."""
+    edges = {n: {m for m in imports(p) if m in MODULES and m not in (n, "vidcolor")} for n, p in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        assert name not in path, f"a circle: {' -> '.join([*path[path.index(name) :], name])}"
+        if name not in done:
+            for other in sorted(edges[name]):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in edges:
+        if name != "vidcolor":
+            visit(name, [])
+
+
+def test_the_core_knows_no_codec_and_no_concrete_backend():
+    for name, path in MODULES.items():
+        if name.split(".")[1:2] in (["frames"], ["stills"], ["film"]):
+            assert not any(m.startswith("vidcolor.backends.") and m in MODULES for m in imports(path)), name
+        if name.startswith(PURE):
+            assert not any(m.split(".")[0] in {"av", "PIL"} | HEAVY for m in imports(path)), name
 
 
 def test_engines_are_imported_only_where_they_are_run():
     light = {"vidcolor.backends", "vidcolor.backends.cache", "vidcolor.backends.shapes"}
     backends = {m for m in MODULES if m.startswith("vidcolor.backends.")}
-    allowed = {"vidcolor.model", "vidcolor.tensors", "vidcolor.card"} | backends - light
+    models = {m for m in MODULES if m.startswith("vidcolor.models.")} - {
+        "vidcolor.models.files",
+        "vidcolor.models.config",
+    }
+    allowed = models | {"vidcolor.merge.tensors", "vidcolor.merge.compiled", "vidcolor.frames.card"} | backends - light
     for name, path in MODULES.items():
         if name.startswith("vidcolor") and name not in allowed:
             assert not {m.split(".")[0] for m in imports(path, top_level=True)} & HEAVY, name
@@ -113,8 +105,8 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {n.split("/")[0] for n in names} == {"vidcolor", "vidcolor-0.1.0.dist-info"}
-    assert "vidcolor/weights/vidcolor-default.onnx" in names
-    assert "vidcolor/weights/MODEL_CARD.md" in names
+    assert "vidcolor/models/weights/vidcolor-default.onnx" in names
+    assert "vidcolor/models/weights/MODEL_CARD.md" in names
     assert wheel.stat().st_size < 40e6
 
 

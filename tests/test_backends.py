@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import SAMPLE
 from vidcolor import options
 from vidcolor.backends import BACKENDS, candidates, driver_present, make_backend, missing
-from vidcolor.color import Encoding
+from vidcolor.color.encoding import Encoding
+from vidcolor.color.proxy import ProxySize, make_proxy, network_input
 from vidcolor.errors import BackendError, ModelError, OptionError
-from vidcolor.preview import SmallSize, make_small, network_input
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
 
 TOLERANCE = {
     "f32": (0.02, 0.5),
@@ -31,8 +31,8 @@ def picture():
     """L* of a real frame as the network gets it, 256 x 352."""
     with av.open(str(SAMPLE)) as container:
         frame = next(container.decode(video=0))
-    size = SmallSize.fit(frame.width, frame.height, 256)
-    return network_input([make_small(frame.to_ndarray(format="gray"), size, Encoding()).lightness], size)
+    size = ProxySize.fit(frame.width, frame.height, 256)
+    return network_input([make_proxy(frame.to_ndarray(format="gray"), size, Encoding()).lightness], size)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_signal_after_overlapping_engines_are_closed_does_no_harm():
 import gc, os, signal
 import numpy as np
 from vidcolor.backends import make_backend
-from vidcolor.weights import open_model
+from vidcolor.models.files import open_model
 signal.signal(signal.SIGINT, signal.default_int_handler)
 first, second = (make_backend("openvino", open_model())[0] for _ in range(2))
 for backend in (first, second):

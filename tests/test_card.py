@@ -10,19 +10,19 @@ import pytest
 from tests.conftest import CLIPS, SAMPLE
 from tests.films import chroma_spread, luma_of, read
 from vidcolor.backends import driver_present, make_backend
-from vidcolor.chroma import ChromaWriter, chroma_coefficients
-from vidcolor.color import Encoding, luma_to_lightness
+from vidcolor.color.encoding import Encoding, luma_to_lightness
+from vidcolor.color.proxy import ProxySize, make_proxy
+from vidcolor.film.pipeline import Coloured, HostFrames, colorize_film, merge
+from vidcolor.merge.chroma import ChromaWriter, chroma_coefficients
+from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import Coloured, HostFrames, colorize_film, merge
-from vidcolor.preview import SmallSize, make_small
 from vidcolor.video.encoder import VideoSettings
 from vidcolor.video.formats import layout, plane, to_native
-from vidcolor.weights import open_model
 
 torch = pytest.importorskip("torch")
-card = pytest.importorskip("vidcolor.card")
+card = pytest.importorskip("vidcolor.frames.card")
 
-from vidcolor.tensors import Fused, Shape, color_planes, shrink, small_codes  # noqa: E402
+from vidcolor.merge.tensors import Fused, Shape, color_planes, shrink, small_codes  # noqa: E402
 
 CPU = torch.device("cpu")
 ONE = 1  # code value that rounding may make
@@ -65,9 +65,9 @@ def settings(width: int, height: int, pix_fmt: str, encoding: Encoding, **change
 
 
 def item(frame: av.VideoFrame, luma: np.ndarray, encoding: Encoding, *, anew: bool = True) -> Coloured:
-    size = SmallSize.fit(luma.shape[1], luma.shape[0], 96)
+    size = ProxySize.fit(luma.shape[1], luma.shape[0], 96)
     ab = np.random.default_rng(1).uniform(-60, 60, (*size.grid(4), 2)).astype(np.float32)
-    return Coloured(frame, make_small(luma, size, encoding), ab, anew)
+    return Coloured(frame, make_proxy(luma, size, encoding), ab, anew)
 
 
 def coefficients_of(item: Coloured, encoding: Encoding, height: int) -> torch.Tensor:
@@ -76,8 +76,8 @@ def coefficients_of(item: Coloured, encoding: Encoding, height: int) -> torch.Te
     return torch.from_numpy(chroma_coefficients(small.luma, small.lightness, item.ab, encoding, encoding, height))
 
 
-def pictures(encoding: Encoding, told: VideoSettings, size: SmallSize | None = None, compare: bool = False):
-    host = HostFrames(encoding, size or SmallSize(128, 96), told, compare)
+def pictures(encoding: Encoding, told: VideoSettings, size: ProxySize | None = None, compare: bool = False):
+    host = HostFrames(encoding, size or ProxySize(128, 96), told, compare)
     return card.CardFrames(host, CPU, Fused(color_planes, compiles=False))
 
 
@@ -85,8 +85,8 @@ def pictures(encoding: Encoding, told: VideoSettings, size: SmallSize | None = N
 @pytest.mark.parametrize("encoding", [Encoding(), Encoding(full_range=True), Encoding(depth=10)], ids=str)
 def test_the_small_picture_is_the_one_of_the_cpu(size, encoding):
     luma = picture(*size, encoding)
-    small = SmallSize.fit(*size, 96)
-    expected = make_small(luma, small, encoding).luma.astype(int)
+    small = ProxySize.fit(*size, 96)
+    expected = make_proxy(luma, small, encoding).luma.astype(int)
     codes = small_codes(torch.from_numpy(luma), 0, small).numpy()
     assert np.abs(codes - expected).max() <= ONE
     # OpenCV's linear weights have few bits, which shows where a picture becomes very little smaller.
@@ -226,9 +226,9 @@ def test_small_picture_of_a_frame(source, size):
     encoding = Encoding(depth=10 if source == "p010le" else 8)
     luma = picture(*size, encoding)
     frame = planar(luma, source) if source == "yuv420p" else from_decoder(luma, source)
-    small = SmallSize.fit(*size, 96)
-    found = pictures(encoding, settings(*size, "yuv420p", encoding), small).make_small(frame)
-    expected = make_small(luma, small, encoding)
+    small = ProxySize.fit(*size, 96)
+    found = pictures(encoding, settings(*size, "yuv420p", encoding), small).make_proxy(frame)
+    expected = make_proxy(luma, small, encoding)
     assert found.luma.dtype == expected.luma.dtype
     assert np.abs(found.luma.astype(int) - expected.luma).max() <= ONE
     np.testing.assert_array_equal(found.lightness, luma_to_lightness(found.luma, encoding))
@@ -270,7 +270,7 @@ def test_a_whole_film_in_the_cards_way_on_the_cpu(short_film, tmp_path, monkeypa
     backend = make_backend("pytorch", open_model())[0]
     options = ColorizeOptions(codec="ffv1", size=96, smoothing=0.0)
     plain = colorize_film(short_film, tmp_path / "plain.mkv", backend, options)
-    monkeypatch.setattr("vidcolor.pipeline.find_card", lambda backend, notes: card.Card(notes, "cpu"))
+    monkeypatch.setattr("vidcolor.film.pipeline.find_card", lambda backend, notes: card.Card(notes, "cpu"))
     monkeypatch.setattr("vidcolor.video.reader.Reader.to_host", lambda self, frame: frame.reformat(format="nv12"))
     summary = colorize_film(short_film, tmp_path / "card.mkv", backend, options)
     assert summary.frames == plain.frames == 12

@@ -2,12 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor import chroma
-from vidcolor.chroma import HOLD, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
-from vidcolor.color import Encoding, lab_to_chroma, luma_to_lightness
+from vidcolor.color.encoding import Encoding, lab_to_chroma, luma_to_lightness
+from vidcolor.color.proxy import ProxySize
+from vidcolor.merge import chroma
+from vidcolor.merge.chroma import HOLD, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
+from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
-from vidcolor.preview import SmallSize
-from vidcolor.weights import open_model
 
 
 def small_and_full(full: np.ndarray, encoding: Encoding, shape=(64, 96)):
@@ -136,7 +136,7 @@ def test_rows_of_the_grid_divide_the_plane_where_that_is_near():
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 1080), (1920, 1080), (1920, 800), (3840, 2160)])
 def test_usual_films_are_written_in_bands(width, height):
-    size = SmallSize.fit(width, height, ColorizeOptions().size)
+    size = ProxySize.fit(width, height, ColorizeOptions().size)
     small = np.full((size.height, size.width), 100, np.uint8)
     ab = np.zeros((*size.grid(open_model().stride), 2), np.float32)
     lightness = luma_to_lightness(small, Encoding())

@@ -12,11 +12,10 @@ from PIL import Image
 
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
-from vidcolor.cli import make_parser, seconds
+from vidcolor.cli import serve, webcam
+from vidcolor.cli.main import make_parser, seconds
 from vidcolor.errors import OptionError
-from vidcolor.jobs import plan
-from vidcolor.live import command as webcam
-from vidcolor.live.serve import command as serve
+from vidcolor.film.batch import plan
 
 
 def vidcolor(*args, **extra):
@@ -27,8 +26,8 @@ def vidcolor(*args, **extra):
 @pytest.mark.parametrize(("command", "shows"), [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token")])
 def test_help_imports_no_engine_and_no_codec(command, shows):
     script = (
-        "import sys, vidcolor.cli\n"
-        f"try: vidcolor.cli.main({[*command.split(), '--help']})\n"
+        "import sys, vidcolor.cli.main\n"
+        f"try: vidcolor.cli.main.main({[*command.split(), '--help']})\n"
         "except SystemExit: pass\n"
         "print('LOADED', [m for m in ('torch', 'openvino', 'av', 'cv2', 'numpy', 'PIL') if m in sys.modules])"
     )
@@ -39,8 +38,8 @@ def test_help_imports_no_engine_and_no_codec(command, shows):
 
 def test_the_program_never_imports_torch(tmp_path):
     script = (
-        "import sys, vidcolor.cli\n"
-        f"code = vidcolor.cli.main(['--backend', 'openvino', '-q', '--size', '64', {str(SAMPLE)!r},"
+        "import sys, vidcolor.cli.main\n"
+        f"code = vidcolor.cli.main.main(['--backend', 'openvino', '-q', '--size', '64', {str(SAMPLE)!r},"
         f" '-o', {str(tmp_path / 'o.mp4')!r}, '--end', '0.2'])\n"
         "print(code, 'torch' in sys.modules)"
     )

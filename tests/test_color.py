@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.color import (
+from vidcolor.color.encoding import (
     BT709,
     MATRICES,
     Encoding,

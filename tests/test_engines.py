@@ -14,7 +14,7 @@ from vidcolor.backends import driver_present
 from vidcolor.backends.cache import EngineCache, sidecar
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
-from vidcolor.weights import open_model
+from vidcolor.models.files import open_model
 
 FACTS = {"engine": "made", "model": "abc", "card": "RTX 4090"}
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.conftest import ROOT
-from vidcolor.weights import open_model
+from vidcolor.models.files import open_model
 
 WEIGHTS = ROOT / "vidcolor" / "weights"
 

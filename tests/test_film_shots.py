@@ -12,10 +12,10 @@ from PIL import Image
 from tests.conftest import SAMPLE, SHARED
 from tests.films import read
 from vidcolor.api import Colorizer
-from vidcolor.cli import main
+from vidcolor.cli.main import main
 from vidcolor.errors import OptionError, OutputError
+from vidcolor.film.pipeline import colorize_film
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import colorize_film
 
 PIECES = (0, 23, 40)  # first frames of the shots of `spliced`
 LENGTH = 61

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from vidcolor.backends import chroma_writer, fused
-from vidcolor.backends.fused import FusedWriter
-from vidcolor.chroma import ChromaWriter
-from vidcolor.color import Encoding
+from vidcolor.color.encoding import Encoding
+from vidcolor.merge import chroma_writer
+from vidcolor.merge import compiled as fused
+from vidcolor.merge.chroma import ChromaWriter
+from vidcolor.merge.compiled import FusedWriter
 
 
 def film(frames: int, height: int, width: int, cells: int, depth: int = 8, far: float = 6.0):

@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import SAMPLE
 from vidcolor.backends import driver_present
-from vidcolor.color import Encoding
+from vidcolor.color.encoding import Encoding
+from vidcolor.film.pipeline import find_card
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import find_card
 from vidcolor.video import hardware
 from vidcolor.video.device import cuda_accel, no_nvdec, off_card
 from vidcolor.video.encoder import VideoSettings, video_settings

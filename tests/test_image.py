@@ -13,7 +13,7 @@ from tests.conftest import SAMPLE
 from tests.films import read
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.errors import InputError, OutputError
-from vidcolor.image import color_picture, neutral_curve, read_still
+from vidcolor.stills.image import color_picture, neutral_curve, read_still
 
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 
@@ -162,7 +162,7 @@ def test_transparency(colorizer, photo, tmp_path):
 
 def test_compare_and_strength(colorizer, photo, tmp_path):
     source = save(tmp_path / "in.png", photo)
-    from vidcolor.image import colorize_still
+    from vidcolor.stills.image import colorize_still
 
     options = dataclasses.replace(colorizer.options, compare=True)
     colorize_still(source, tmp_path / "out.png", colorizer.backend, options)
@@ -218,7 +218,7 @@ def test_bad_stills(colorizer, photo, tmp_path):
 
 def test_colours_that_do_not_fit_are_reduced_not_clipped(photo):
     """Whatever a*b* the network gives, the luma of every pixel stays."""
-    from vidcolor.image import picture_preview
+    from vidcolor.stills.image import picture_preview
 
     signal, small = picture_preview(photo, 96)
     ab = np.random.default_rng(0).uniform(-110, 110, (24, 32, 2)).astype(np.float32)

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vidcolor.models import CONFIGS, GeneratorConfig, SameConv, build, fold  # noqa: E402
+from vidcolor.models.generators import CONFIGS, GeneratorConfig, SameConv, build, fold  # noqa: E402
 
 SMALL = {
     "default": CONFIGS["default"],

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
-from vidcolor.pipeline import Worker, colorize_film
+from vidcolor.film.pipeline import Worker, colorize_film
 from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vidcolor.color import Encoding
-from vidcolor.preview import SmallSize, crop_grid, make_small, network_input
+from vidcolor.color.encoding import Encoding
+from vidcolor.color.proxy import ProxySize, crop_grid, make_proxy, network_input
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from vidcolor.preview import SmallSize, crop_grid, make_small, network_input
     ],
 )
 def test_aspect_is_kept(size, aspect, expected):
-    small = SmallSize.fit(*size, 256, aspect)
+    small = ProxySize.fit(*size, 256, aspect)
     assert (small.width, small.height) == expected
     assert all(side % 32 == 0 for side in small.padded)
 
 
 def test_padding_is_cut_off_again():
-    size = SmallSize(455, 250)
+    size = ProxySize(455, 250)
     lightness = [np.random.default_rng(i).uniform(0, 100, (250, 455)).astype(np.float32) for i in range(3)]
     batch = network_input(lightness, size)
     assert batch.shape == (3, 1, 256, 480)
@@ -34,20 +34,20 @@ def test_padding_is_cut_off_again():
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (20, 30), (1080, 1920)])
 def test_any_shape_becomes_a_small_picture(shape):
     luma = np.full(shape, 126, np.uint8)
-    size = SmallSize.fit(shape[1], shape[0], 64)
-    small = make_small(luma, size, Encoding())
+    size = ProxySize.fit(shape[1], shape[0], 64)
+    small = make_proxy(luma, size, Encoding())
     assert small.lightness.shape == (size.height, size.width)
     assert np.ptp(small.lightness) == 0
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.25, 1.45, 1.6, 2.5])
 def test_shrinking_averages(factor):
-    size = SmallSize(96, 64)
+    size = ProxySize(96, 64)
     height, width = round(64 * factor), round(96 * factor)
     y, x = np.mgrid[0:height, 0:width]
     wave = 128 + 90 * np.sin(x / width * 20) * np.cos(y / height * 14)
     noise = np.random.default_rng(0).normal(0, 12, wave.shape)
-    small = make_small(np.clip(wave + noise, 0, 255).astype(np.uint8), size, Encoding())
+    small = make_proxy(np.clip(wave + noise, 0, 255).astype(np.uint8), size, Encoding())
     y, x = (np.mgrid[0:64, 0:96] + 0.5) * factor - 0.5
     expected = 128 + 90 * np.sin(x / width * 20) * np.cos(y / height * 14)
     error = small.luma - expected

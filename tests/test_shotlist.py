@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.conftest import SAMPLE
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.shotlist import Shot, ShotList, read_shots, write_shots
-from vidcolor.shotsheet import PAGE, shot_sheet, time_code
+from vidcolor.shots.cutlist import Shot, ShotList, read_shots, write_shots
+from vidcolor.shots.sheet import PAGE, shot_sheet, time_code
 
 NTSC = Fraction(24000, 1001)
 SCENES = """Timecode List:,00:00:02.544,00:00:04.046

@@ -5,10 +5,10 @@ import pytest
 from benchmarks.shots import ahead, causal, count, scores
 from benchmarks.splices import FAULTS, flash, read_small, splice
 from tests.conftest import CLIPS, SAMPLE
-from vidcolor.color import Encoding
-from vidcolor.likeness import make_thumbnail, unlike
-from vidcolor.preview import SmallSize, make_small
-from vidcolor.shots import CutDetector, ShotDetector
+from vidcolor.color.encoding import Encoding
+from vidcolor.color.proxy import ProxySize, make_proxy
+from vidcolor.shots.detector import CutDetector, ShotDetector
+from vidcolor.shots.similarity import make_thumbnail, unlike
 
 KNOWN = {
     "film_faces_cuts": [0, 62, 98],
@@ -21,7 +21,7 @@ def lightness(path):
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             luma = frame.to_ndarray(format="gray")
-            yield make_small(luma, SmallSize.fit(frame.width, frame.height, 128), Encoding()).lightness
+            yield make_proxy(luma, ProxySize.fit(frame.width, frame.height, 128), Encoding()).lightness
 
 
 def cuts(pictures):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from vidcolor.options import ColorizeOptions
-from vidcolor.smoothing import SMOOTHERS, smoother_name
-from vidcolor.smoothing.causal import LONGEST as LONGEST_LIVE
-from vidcolor.smoothing.causal import NoSmoother
-from vidcolor.smoothing.lookahead import LONGEST
+from vidcolor.temporal.causal import LONGEST as LONGEST_LIVE
+from vidcolor.temporal.causal import NoSmoother
+from vidcolor.temporal.lookahead import LONGEST
+from vidcolor.temporal.smoothers import SMOOTHERS, smoother_name
 
 GRID = (64, 112)
 STEADY = ("ema", "flow", "lookahead")

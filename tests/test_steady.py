@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.deflicker import Deflicker
+from vidcolor.color.proxy import LumaProxy
 from vidcolor.errors import OptionError
 from vidcolor.options import ColorizeOptions
-from vidcolor.preview import Small
-from vidcolor.steady import Clock, Steady
+from vidcolor.temporal.clock import Clock
+from vidcolor.temporal.deflicker import Deflicker
+from vidcolor.temporal.stabilizer import Steady
 
 
 def frames(seed, count, drift=0):
@@ -26,7 +27,7 @@ def colour_by_lightness(lightness):
 
 def run(lightness, *, live=False, **options):
     steady = Steady(colour_by_lightness, ColorizeOptions(**options), live=live)
-    out = [colour for x in lightness for colour in steady.push(Small(x, x))] + steady.finish()
+    out = [colour for x in lightness for colour in steady.push(LumaProxy(x, x))] + steady.finish()
     assert len(out) == len(lightness)
     assert sum(colour.anew for colour in out) == (steady.shots_begun if steady.deflicker else len(out))
     assert sum(bool(colour.kind) for colour in out) == steady.shots_begun

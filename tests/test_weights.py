@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import ModelError
-from vidcolor.weights import open_model, read_metadata
+from vidcolor.models.files import open_model, read_metadata
 
 
 def test_the_shipped_model_describes_itself():

@@ -33,8 +33,8 @@ from training.sheet import contact_sheet, square
 from training.trainer import wants_bf16
 from vidcolor.backends import make_backend
 from vidcolor.backends.pytorch import load_generator
-from vidcolor.models import BinsGenerator, GeneratorConfig, UNet, build
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
+from vidcolor.models.generators import BinsGenerator, GeneratorConfig, UNet, build
 
 log = logging.getLogger("training")
 
@@ -132,7 +132,9 @@ def add_training(run: argparse.ArgumentParser) -> None:
     how = run.add_argument_group("run")
     how.add_argument("--preset", choices=PRESETS, default="default")
     how.add_argument("--out", type=Path, required=True, help="run folder")
-    how.add_argument("--init", type=Path, help="model file (ONNX) to start from, or a run's average.safetensors to go on from")
+    how.add_argument(
+        "--init", type=Path, help="model file (ONNX) to start from, or a run's average.safetensors to go on from"
+    )
     how.add_argument("--steps", type=int, help="instead of the preset's")
     how.add_argument("--score-every", type=int, help="steps, instead of the preset's")
     how.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")

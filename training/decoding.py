@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from training import lab
 from training.data import to_lab
 from training.evaluate import Scores, mean_scores, score
-from vidcolor.models import BinsGenerator
+from vidcolor.models.generators import BinsGenerator
 
 TEMPERATURES = (0.4, 0.55, 0.7, 0.85, 1.0)
 CORRECTIONS = (0.0, 0.1, 0.2)

@@ -11,7 +11,7 @@ from types import MethodType
 import torch
 from torch import Tensor, nn
 
-from vidcolor.models import SameConv
+from vidcolor.models.generators import SameConv
 
 SMALL = 3  # kernels up to this side have fast weight gradients in bf16
 

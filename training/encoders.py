@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vidcolor.models import Encoder, InvertedResidual
+from vidcolor.models.generators import Encoder, InvertedResidual
 
 NORM_EPS = 1e-3  # of the original release
 

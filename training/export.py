@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from safetensors.torch import save_file
 
-from vidcolor.models import BinsGenerator, UNet, fold
+from vidcolor.models.generators import BinsGenerator, UNet, fold
 
 OPSET = 20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vidcolor.models import BinsGenerator, Generator, GeneratorConfig, build
+from vidcolor.models.generators import BinsGenerator, Generator, GeneratorConfig, build
 
 FIXED = ("architecture", "encoder", "channels", "bins", "norm")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.encoders import load_classifier, load_pretrained
-from vidcolor.models import Encoder
+from vidcolor.models.generators import Encoder
 
 TEMPERATURE = 2.0  # Hinton et al. 2015: softer, so that what is less likely counts too
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn import functional as F
 
 from training.data import Feed, to_lab
 from training.distributed import Group
@@ -29,6 +29,7 @@ from training.presets import Preset
 from training.runs import RunFolder
 from training.sheet import contact_sheet, square
 from training.trainer import Trainer, predictor
+from vidcolor.models.generators import BinsGenerator
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ def gap(trainer: Trainer, unseen: Sequence[np.ndarray], seen: Sequence[np.ndarra
 
     The further apart they are, the more is learnt by heart: it says when to stop, and when more data would help.
     """
-    if trainer.encode is None:
+    if trainer.encode is None or not isinstance(trainer.average, BinsGenerator):
         return {}
     found = {}
     for name, photos in (("unseen", unseen), ("seen", seen)):
@@ -196,7 +197,7 @@ def gap(trainer: Trainer, unseen: Sequence[np.ndarray], seen: Sequence[np.ndarra
             lab = torch.from_numpy(np.stack([to_lab(p) for p in photos[i : i + 20]])).permute(0, 3, 1, 2)
             lab = lab.to(trainer.device, memory_format=torch.channels_last)
             with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.bf16):
-                logits = trainer.average.logits(lab[:, :1])  # type: ignore[union-attr]
+                logits = trainer.average.logits(lab[:, :1])
             losses.append(soft_cross_entropy(logits, *trainer.encode(F.avg_pool2d(lab[:, 1:], trainer.stride))).item())
         found[name] = round(float(np.mean(losses)), 4)
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from training.augment import Degrade
 from training.reveal import Reveal
-from vidcolor.models import CONFIGS, GeneratorConfig
+from vidcolor.models.generators import CONFIGS, GeneratorConfig
 
 
 @dataclass(frozen=True)

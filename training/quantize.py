@@ -13,7 +13,7 @@ from openvino.passes import ConstantFolding, Manager
 from training.data import to_lab
 from training.evaluate import Figures
 from vidcolor.backends.openvino import core
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 LOSS_DB = 0.1  # PSNR that 8 bits may cost
 LOSS_COLOUR = 0.02  # share of the colourfulness

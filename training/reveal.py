@@ -163,7 +163,7 @@ def displaced(truth: Tensor, draws: Draws, warped: Tensor, trust: Tensor) -> Ten
     """What is right is right to within a little: noise, and for whole maps a smooth displacement and blur, more of each
     the less it is trusted."""
     u = draws.uniform
-    n, _, h, w = truth.shape
+    h, w = truth.shape[2:]
     doubt = 1.0 - trust.mean((1, 2, 3), keepdim=True)
     flow = (_smooth(draws.coarse[:, 3:5, ::3, ::3], truth) - 0.5) * (0.6 + 4.0 * doubt) * _shape(u[:, 44])
     rows, columns = (torch.arange(k, device=truth.device).float() for k in (h, w))

@@ -29,8 +29,9 @@ from training.losses import adversarial, disagreement, soft_cross_entropy
 from training.presets import Preset, Stage, stage_at
 from training.views import View
 from vidcolor.backends.pytorch import load_generator
-from vidcolor.models import BinsGenerator, Encoder, Generator, GeneratorConfig, InvertedResidual, build
-from vidcolor.weights import open_model
+from vidcolor.models.files import open_model
+from vidcolor.models.generators import BinsGenerator, Encoder, Generator, GeneratorConfig, InvertedResidual, build
+
 
 class Head(nn.Module):
     """What of a generator the losses need: logits where it has them, else a*b*. DDP and compile work on `forward`."""

@@ -1,5 +1,5 @@
 """`python -m vidcolor` is the same as `vidcolor`."""
 
-from vidcolor.cli import entry
+from vidcolor.cli.main import entry
 
 entry()

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from vidcolor.backends import make_backend
+from vidcolor.color.proxy import ProxySize, crop_grid, network_input
 from vidcolor.errors import OptionError
-from vidcolor.image import color_picture, colorize_still, is_still, picture_preview
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.frames.summary import Progress, Summary
+from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import colorize_film
-from vidcolor.preview import SmallSize, crop_grid, network_input
-from vidcolor.steady import Steady
-from vidcolor.summary import Progress, Summary
-from vidcolor.weights import open_model
+from vidcolor.stills.image import color_picture, colorize_still, is_still, picture_preview
+from vidcolor.temporal.stabilizer import Steady
 
 
 def colorize(
@@ -88,7 +88,7 @@ class Colorizer:
         yield from self._frames(pictures, replace(options, batch=1))  # so that no frame waits for others
 
     def _frames(self, pictures: Iterable[np.ndarray], options: ColorizeOptions) -> Iterator[np.ndarray]:
-        size: SmallSize | None = None
+        size: ProxySize | None = None
 
         def predict(lightness: list[np.ndarray]) -> np.ndarray:
             assert size is not None
@@ -97,6 +97,6 @@ class Colorizer:
         steady = Steady(predict, options, live=True)
         for picture in pictures:
             signal, small = picture_preview(picture, self.options.size)
-            size = SmallSize(small.lightness.shape[1], small.lightness.shape[0])
+            size = ProxySize(small.lightness.shape[1], small.lightness.shape[0])
             (colour,) = steady.push(small)
             yield color_picture(signal, small, colour.ab * np.float32(self.options.strength), picture.dtype)

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.temporal.bleeding import Edges, edges
 from benchmarks.temporal.distribution import histogram
 from benchmarks.temporal.motion import Pair, pairs
-from vidcolor.color import Encoding, chroma_to_rgb
+from vidcolor.color.encoding import Encoding, chroma_to_rgb
 from vidcolor.video.formats import plane
 from vidcolor.video.reader import read_encoding
 

@@ -15,11 +15,11 @@ import numpy as np
 from benchmarks.temporal.clips import Clip, Footage, open_clip, read
 from benchmarks.temporal.score import Row, score
 from vidcolor.api import Colorizer
+from vidcolor.color.proxy import LumaProxy
+from vidcolor.frames.summary import Summary
 from vidcolor.options import ColorizeOptions
-from vidcolor.preview import Small
-from vidcolor.shots import GivenShots
-from vidcolor.steady import Steady
-from vidcolor.summary import Summary
+from vidcolor.shots.detector import GivenShots
+from vidcolor.temporal.stabilizer import Steady
 
 WAYS = {
     "unsmoothed": ColorizeOptions(every=1, smoothing=0.0),
@@ -65,7 +65,7 @@ def smoother_ms(options: ColorizeOptions, clip: Clip) -> float:
     steady = Steady(lambda x: np.stack([ab] * len(x)), options, shots=GivenShots({}))
     began = time.process_time()
     for lightness in frames:
-        steady.push(Small(lightness, lightness))
+        steady.push(LumaProxy(lightness, lightness))
     steady.finish()
     took = time.process_time() - began
     cv2.setNumThreads(threads)

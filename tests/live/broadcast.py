@@ -19,9 +19,9 @@ import numpy as np
 
 from tests.conftest import ROOT, SAMPLE
 from tests.films import chroma_spread, read
+from vidcolor.frames.summary import Summary
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.stream import colorize_stream
-from vidcolor.summary import Summary
 
 WIDTH, HEIGHT = 192, 144
 

@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
 from vidcolor.live import devices
+from vidcolor.live.backoff import Backoff
 from vidcolor.live.controls import Controls
 from vidcolor.live.devices import Camera, attempts, find_camera, is_camera, open_camera
 from vidcolor.live.newest import Closed, Newest

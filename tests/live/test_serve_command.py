@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.conftest import ROOT, SAMPLE
 from tests.live.browser import make_film
-from vidcolor.live.serve.command import serve
+from vidcolor.cli.serve import serve
 
 pytestmark = pytest.mark.timeout(120)
 

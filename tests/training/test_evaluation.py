@@ -25,7 +25,7 @@ from training.pictures import open_pictures  # noqa: E402
 from training.trainer import prepare  # noqa: E402
 from vidcolor.backends import make_backend  # noqa: E402
 from vidcolor.backends.pytorch import load_generator  # noqa: E402
-from vidcolor.weights import open_model  # noqa: E402
+from vidcolor.models.files import open_model  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.conftest import SAMPLE
 from training.evaluate import Figures
 from training.quantize import convolutions, fold_constants, lightness, loss, quantize, write
 from vidcolor.backends.openvino import OpenVINOBackend, core
-from vidcolor.weights import ModelFile, open_model
+from vidcolor.models.files import ModelFile, open_model
 
 FIGURES = Figures(psnr=23.4, delta_ab=9.3, colourfulness=28.0, colourfulness_abs=27.0, fine=0.04)
 

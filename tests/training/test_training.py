@@ -21,7 +21,7 @@ from training.losses import adversarial, soft_cross_entropy  # noqa: E402
 from training.presets import PRESETS, Adversary, Stage  # noqa: E402
 from training.runs import RunFolder, load_checkpoint  # noqa: E402
 from training.trainer import Trainer, predictor, prepare, set_trainable  # noqa: E402
-from vidcolor.models import GeneratorConfig  # noqa: E402
+from vidcolor.models.generators import GeneratorConfig  # noqa: E402
 
 
 def rows_of(run):
@@ -294,7 +294,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(photos, tmp_path):
 def test_training_goes_on_from_the_shipped_model(photos):
     """`init`: the same a*b* as the model file, and gradients flow."""
     from vidcolor.backends import make_backend
-    from vidcolor.weights import open_model
+    from vidcolor.models.files import open_model
 
     model = open_model()
     trainer = Trainer(dataclasses.replace(TINY, clip=1e9), photos, init=model.path)

@@ -16,9 +16,9 @@ from PIL import Image
 
 from tests.conftest import ODD, SAMPLE
 from tests.films import luma_of, read
-from vidcolor.color import Encoding
+from vidcolor.color.encoding import Encoding
 from vidcolor.errors import InputError
-from vidcolor.pipeline import colorize_film
+from vidcolor.film.pipeline import colorize_film
 from vidcolor.video.reader import Reader
 
 

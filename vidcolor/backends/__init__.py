@@ -11,10 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from vidcolor.chroma import ChromaWriter
-from vidcolor.color import Encoding
 from vidcolor.errors import BackendError, OptionError
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 
 class Backend(Protocol):
@@ -157,15 +155,6 @@ def network_threads() -> int:
     each other among busy ones cost more than they bring.
     """
     return max(1, (os.cpu_count() or 1) // 4)
-
-
-def chroma_writer(encoding: Encoding) -> ChromaWriter:
-    """The fastest writer of a film's chroma planes on the CPU."""
-    if missing("openvino"):
-        return ChromaWriter(encoding)
-    from vidcolor.backends.fused import FusedWriter
-
-    return FusedWriter(encoding)
 
 
 def cuda_present() -> bool:

@@ -6,7 +6,7 @@ import torch
 
 from vidcolor.backends.pytorch import load_generator
 from vidcolor.backends.shapes import Shapes
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 
 def export_half(model: ModelFile, shapes: Shapes, device: str) -> torch.export.ExportedProgram:

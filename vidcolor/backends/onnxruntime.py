@@ -10,7 +10,7 @@ import onnxruntime as ort
 from vidcolor.backends.cache import EngineCache
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 
 class OnnxBackend:

@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 
 from vidcolor.errors import ModelError
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 X86 = ("x86_64", "amd64", "i386", "i686", "x86")
 

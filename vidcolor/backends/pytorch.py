@@ -9,8 +9,8 @@ from onnx import numpy_helper
 
 from vidcolor.backends.memory import in_halves
 from vidcolor.errors import BackendError
-from vidcolor.models import BinsGenerator, GeneratorConfig, UNet, build
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
+from vidcolor.models.generators import BinsGenerator, GeneratorConfig, UNet, build
 
 
 class PyTorchBackend:

@@ -15,7 +15,7 @@ from vidcolor.backends.export import export_half
 from vidcolor.backends.memory import in_halves
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
-from vidcolor.weights import ModelFile
+from vidcolor.models.files import ModelFile
 
 
 class TensorRTBackend:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import av
 from av.container import InputContainer
 
-from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
+from vidcolor.live.backoff import Backoff
 from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
 from vidcolor.live.options import CameraWish

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from vidcolor.backends import Backend
+from vidcolor.color.proxy import ProxySize, crop_grid, network_input
+from vidcolor.film.pipeline import Coloured, HostFrames
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import Coloured, HostFrames
-from vidcolor.preview import SmallSize, crop_grid, network_input
-from vidcolor.steady import Clock, Steady
+from vidcolor.temporal.clock import Clock
+from vidcolor.temporal.stabilizer import Steady
 from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
 from vidcolor.video.reader import FULL_RANGE, encoding_of
@@ -67,7 +68,7 @@ class LiveColorizer:
         look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range)
         if look != self.look:
             self.begin(frame, native, look)
-        small = self.clock.time("resize", self.pictures.make_small, native)
+        small = self.clock.time("resize", self.pictures.make_proxy, native)
         (colour,) = self.steady.push(small)
         item = Coloured(native, small, colour.ab * np.float32(self.strength), colour.anew)
         (done,) = self.clock.time("merge", list, self.pictures.merge(item))
@@ -85,7 +86,7 @@ class LiveColorizer:
             "", (), width, height, pix_fmt, replace(encoding, depth=layout(pix_fmt).depth),
             frame.time_base or Fraction(1, CLOCK_RATE), None, None, None, encoding.matrix, encoding.matrix,
         )  # fmt: skip
-        size = SmallSize.fit(width, height, self.options.size)
+        size = ProxySize.fit(width, height, self.options.size)
         stride = self.backend.stride
 
         def predict(lightness: list[np.ndarray]) -> np.ndarray:

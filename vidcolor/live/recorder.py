@@ -14,11 +14,11 @@ from av.video.stream import VideoStream
 from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
 from vidcolor.options import CODECS, ColorizeOptions
-from vidcolor.target import check_target
 from vidcolor.video.encoder import EVEN_ONLY, Encoder, VideoSettings, divides, encoder_options
 from vidcolor.video.formats import choose_format, copy_properties, plane
 from vidcolor.video.muxer import container_for, default_codec
 from vidcolor.video.reader import encoding_of, reason
+from vidcolor.video.target import check_target
 
 TICKS = Fraction(1, 90_000)
 WAITING = 30  # frames that may wait for the encoder; what is over is left out and counted

@@ -67,7 +67,8 @@ class BinsGenerator(nn.Module):
 
         The encoder sees no conditions, so its features can be kept while they change.
         """
-        return self.logits_from(*self.encoder(lightness), conditions)
+        features, pooled = self.encoder(lightness)
+        return self.logits_from(features, pooled, conditions)
 
     def logits_from(self, features: list[Tensor], pooled: Tensor, conditions: Tensor | None = None) -> Tensor:
         """The same from the encoder's features of a picture and its pooled head."""

@@ -19,12 +19,10 @@ class Up(nn.Module):
         x = torch.cat((self.up(x), skip), 1)
         if known is None:
             return self.convs(x)
-        half = len(self.convs) // 2
-        for layer in self.convs[:half]:
+        for i, layer in enumerate(self.convs):
             x = layer(x)
-        x = x + known
-        for layer in self.convs[half:]:
-            x = layer(x)
+            if 2 * (i + 1) == len(self.convs):
+                x = x + known
         return x
 
 

@@ -14,7 +14,7 @@ from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from vidcolor.color import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
+from vidcolor.color.encoding import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS, ColorizeOptions
 from vidcolor.video.device import cuda_accel

@@ -17,11 +17,11 @@ from av.video.stream import VideoStream
 
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS
-from vidcolor.target import CONTAINERS
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
 from vidcolor.video.formats import layout
 from vidcolor.video.reader import Reader, reason
+from vidcolor.video.target import CONTAINERS
 
 STALE_TAGS = ("duration", "encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id", "rotate")
 MP4_TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright", "description", "creation_time",

@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vidcolor.color import BT470BG, MATRICES, UNSPECIFIED, Encoding, guess_matrix
+from vidcolor.color.encoding import BT470BG, MATRICES, UNSPECIFIED, Encoding, guess_matrix
 from vidcolor.errors import InputError
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.formats import layout, native_format, to_native

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from vidcolor.backends import Backend
-from vidcolor.jobs import FILMS, STILLS
+from vidcolor.film.batch import FILMS
 from vidcolor.live.serve.backend import Priority, SharedBackend
 from vidcolor.live.serve.guard import Guard, dressed, fault
 from vidcolor.live.serve.jobs import Job, Jobs, job_options
@@ -25,6 +25,7 @@ from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.probe import SHOWN
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
 from vidcolor.options import ColorizeOptions
+from vidcolor.stills.formats import STILLS
 
 PAGE = Path(__file__).parent / "page"
 SWEEP_SECONDS, EVENT_SECONDS, BEAT_SECONDS = 5.0, 0.25, 15.0

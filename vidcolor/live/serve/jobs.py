@@ -18,12 +18,12 @@ from PIL import Image
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, VidcolorError
-from vidcolor.image import colorize_still
+from vidcolor.film.pipeline import colorize_film
+from vidcolor.frames.summary import Summary
 from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import colorize_film
-from vidcolor.summary import Summary
+from vidcolor.stills.image import colorize_still
 
 LOG = logging.getLogger(__name__)
 PREVIEW_WIDTH, PREVIEW_EVERY = 640, 1.0  # pixels; seconds

@@ -12,8 +12,8 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from vidcolor.backoff import Backoff
 from vidcolor.errors import InputError
+from vidcolor.live.backoff import Backoff
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import HTTP, LIVE, scheme
 from vidcolor.live.streams.source import Source, why

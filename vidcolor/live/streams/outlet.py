@@ -11,7 +11,7 @@ from vidcolor.errors import OptionError
 from vidcolor.live.streams.address import HTTP, PIPE, is_playlist, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions
 from vidcolor.live.streams.protocols import check_protocol
-from vidcolor.target import check_target
+from vidcolor.video.target import check_target
 
 BY_SCHEME = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts", "srt": "mpegts", "tcp": "mpegts", "tls": "mpegts",
              "rtp": "rtp_mpegts"}  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from av.packet import Packet
 
-from vidcolor.pipeline import Link
+from vidcolor.film.pipeline import Link
 
 PACKETS = 2000  # of sound that may wait: a minute of it
 BURST_BYTES = 128e6  # of frames that came while the streams were looked at, and are caught up with

@@ -14,16 +14,16 @@ import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend
+from vidcolor.color.proxy import LumaProxy
 from vidcolor.errors import Cancelled, OutputError
+from vidcolor.film.pipeline import HostFrames, Link, Worker, color_frames, queue_size, read_frames, small_size_of
+from vidcolor.frames.summary import Progress, Summary
 from vidcolor.live.streams.feed import Feed
 from vidcolor.live.streams.queues import BURST_BYTES, LiveLink
 from vidcolor.live.streams.sink import Sink
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import HostFrames, Link, Worker, color_frames, queue_size, read_frames, small_size_of
-from vidcolor.preview import Small
-from vidcolor.shotreport import ShotReport
-from vidcolor.steady import Clock
-from vidcolor.summary import Progress, Summary
+from vidcolor.shots.report import ShotReport
+from vidcolor.temporal.clock import Clock
 
 WAITING = 8  # frames of a live stream that may wait for the network: what a burst brings, and the delay under load
 READY = 2  # that may wait for the encoder
@@ -33,7 +33,7 @@ GRACE = 5.0  # seconds that a target may take for what is left, once the work is
 class NoShots(ShotReport):
     """A stream has no end: nothing is kept of its shots."""
 
-    def add(self, kind: str, small: Small, ab: np.ndarray, time: Fraction | None = None) -> None:
+    def add(self, kind: str, small: LumaProxy, ab: np.ndarray, time: Fraction | None = None) -> None:
         pass
 
 

@@ -9,12 +9,12 @@ from fractions import Fraction
 import av
 from av.packet import Packet
 
-from vidcolor.backoff import Backoff
 from vidcolor.errors import OutputError
+from vidcolor.live.backoff import Backoff
 from vidcolor.live.streams.feed import Slot
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.settings import KEY_EVERY
-from vidcolor.steady import Clock
+from vidcolor.temporal.clock import Clock
 from vidcolor.video.encoder import Encoder, VideoSettings
 from vidcolor.video.muxer import Muxer
 

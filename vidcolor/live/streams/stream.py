@@ -10,6 +10,8 @@ from pathlib import Path
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
+from vidcolor.film.pipeline import Worker
+from vidcolor.frames.summary import Progress, Summary
 from vidcolor.live.streams.address import LIVE, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
@@ -21,11 +23,9 @@ from vidcolor.live.streams.sink import Note, Sink
 from vidcolor.live.streams.source import Source
 from vidcolor.live.streams.templates import Templates
 from vidcolor.options import ColorizeOptions
-from vidcolor.pipeline import Worker
-from vidcolor.summary import Progress, Summary
-from vidcolor.target import check_target
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
+from vidcolor.video.target import check_target
 
 STDOUT = 1
 

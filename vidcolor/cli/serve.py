@@ -1,0 +1,187 @@
+"""The command line of `vidcolor serve`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import importlib.util
+import ipaddress
+import math
+import secrets
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcolor.cli.terminal import Terminal
+from vidcolor.errors import BackendError, InputError, OptionError, VidcolorError
+from vidcolor.live.serve.limits import Limits
+from vidcolor.options import BACKENDS, ColorizeOptions
+
+if TYPE_CHECKING:
+    from vidcolor.live.serve.app import Server
+
+PORT = 8321
+SHORTEST_TOKEN = 8  # characters
+
+
+def make_parser() -> argparse.ArgumentParser:
+    options, limits = ColorizeOptions(), Limits()
+    parser = argparse.ArgumentParser(
+        prog="vidcolor serve",
+        description="A page for the browser: live camera, films and photos in colour. Only this machine reaches it.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --token (127.0.0.1)")
+    add("--port", type=int, default=PORT, help=f"0 takes any that is free ({PORT})")
+    add("--token", metavar="TEXT", help="what a visitor must bring in the address; auto makes one")
+    add(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="certificate (PEM): browsers give the camera of another machine to https",
+    )
+    add("--tls-key", type=Path, metavar="FILE", help="its key, where it is not in the same file")
+    add("--allow-host", action="append", default=[], metavar="NAME", help="a name that the server may be called by")
+    add("--max-size", type=float, default=limits.max_bytes / 1e6, metavar="MB", help="of an upload (%(default)g)")
+    add("--max-minutes", type=float, default=limits.max_seconds / 60, metavar="N", help="of a film (%(default)g)")
+    add("--max-jobs", type=int, default=limits.max_jobs, metavar="N", help="kept at once (%(default)s)")
+    add("--max-peers", type=int, default=limits.max_peers, metavar="N", help="live pictures at once (%(default)s)")
+    add("--keep", type=float, default=limits.keep_seconds / 60, metavar="MINUTES", help="files are kept (%(default)g)")
+    add("--strength", type=float, default=options.strength, metavar="0..2", help="amount of colour at first (1)")
+    add("--size", type=int, default=options.size, metavar="PIXELS", help="short side of what the network sees (224)")
+    add("--backend", choices=BACKENDS, default=options.backend, help="engine for the network (auto)")
+    add("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
+    add("-q", "--quiet", action="store_true", help="only errors, and the address")
+    return parser
+
+
+def serve(argv: Sequence[str]) -> int:
+    """`vidcolor serve`: run until Ctrl-C and give the exit status."""
+    args = make_parser().parse_args(list(argv))
+    terminal = Terminal(quiet=args.quiet, as_json=False)
+    try:
+        need_packages()
+        token = check_token(args.host, args.token)
+        tls = make_tls(args.tls_cert, args.tls_key)
+        limits = make_limits(args)
+        options = ColorizeOptions(strength=args.strength, size=args.size, backend=args.backend, model=args.model)
+        with listen(args.host, args.port) as door:
+            run(args, options, limits, token, tls, door, terminal)
+    except VidcolorError as error:
+        terminal.error(str(error))
+        return 2 if isinstance(error, OptionError) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(
+    args: argparse.Namespace, options: ColorizeOptions, limits: Limits, token: str | None,
+    tls: ssl.SSLContext | None, door: socket.socket, terminal: Terminal,
+) -> None:  # fmt: skip
+    """Serve at `door` until a signal comes."""
+    from vidcolor.api import Colorizer
+    from vidcolor.live.serve.app import Server
+    from vidcolor.live.serve.guard import Guard
+
+    with Colorizer(options) as colorizer:
+        terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
+        host, port = door.getsockname()[:2]
+        everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+        guard = Guard((*args.allow_host, args.host), token, limits.max_requests, any_address=everywhere)
+        server = Server(colorizer.backend, options, limits, guard)
+        host = "localhost" if everywhere else host
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http{'s' if tls else ''}://{shown}:{port}/" + (f"?token={token}" if token else "")
+        asyncio.run(serve_until_signal(server, door, tls, lambda: terminal.out(address)))
+
+
+async def serve_until_signal(
+    server: Server, door: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
+) -> None:
+    from vidcolor.live.serve.door import serving
+
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, over.set)
+        except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
+            pass
+    async with serving(server, door, tls):
+        ready()
+        await over.wait()
+
+
+def need_packages() -> None:
+    missing = [name for name in ("aiohttp", "aiortc") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BackendError(f"the page needs {' and '.join(missing)}: pip install 'vidcolor[live]'")
+
+
+def check_token(host: str, token: str | None) -> str | None:
+    """The token to ask for.
+
+    Raises:
+        OptionError: the address is open to others and there is no token, or it is too short.
+    """
+    from vidcolor.live.serve.guard import is_loopback
+
+    if token == "auto":
+        return secrets.token_urlsafe(18)
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise OptionError(f"token has {len(token)} characters, which can be guessed; give {SHORTEST_TOKEN} or auto")
+    if token is None and not is_loopback(host):
+        raise OptionError(f"{host} lets other machines in; add --token auto, or leave --host out")
+    return token
+
+
+def make_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What https needs, if it is wanted.
+
+    Raises:
+        OptionError: the files are missing or do not belong together.
+    """
+    if certificate is None:
+        if key is not None:
+            raise OptionError(f"{key}: is a key without a certificate; add --tls-cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a certificate with its key"
+        raise OptionError(f"{certificate}: {why}; give a PEM file, and its key in --tls-key") from error
+    return context
+
+
+def make_limits(args: argparse.Namespace) -> Limits:
+    for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "keep"):
+        if not 0 < getattr(args, name) < math.inf:
+            raise OptionError(f"{name.replace('_', '-')} {getattr(args, name):g} is out of range; give more than 0")
+    return Limits(
+        max_bytes=int(args.max_size * 1e6), max_seconds=args.max_minutes * 60, max_jobs=args.max_jobs,
+        max_peers=args.max_peers, keep_seconds=args.keep * 60,
+    )  # fmt: skip
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        InputError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
+            raise InputError(f"port {port} is in use; stop the other server, or choose another --port") from error
+        if number == errno.EACCES:
+            raise InputError(f"port {port} is not for everyone; choose one above 1023") from error
+        raise InputError(f"{host}:{port} cannot be listened on; check --host and --port") from error

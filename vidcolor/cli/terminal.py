@@ -1,0 +1,133 @@
+"""Progress and messages: a live line on a terminal, plain lines elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from vidcolor.frames.summary import Summary
+
+LABEL = 24  # characters of a file's name beside the bar
+PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+class Named(Protocol):
+    """What is worked on, as messages call it."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def target(self) -> object: ...
+
+
+class Notes(logging.Handler):
+    """Passes on what the library reports while it works, such as the building of an engine."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(logging.INFO)
+        self.terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.terminal.note(record.getMessage())
+
+
+class Terminal:
+    """Messages go to standard error; standard output is for `as_json` alone."""
+
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self.console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.quiet = quiet or as_json
+        self.as_json = as_json
+        self.live = self.console.is_terminal and not self.quiet
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[slowest]}"),
+            console=self.console,
+            transient=True,
+        )
+        logger = logging.getLogger("vidcolor")
+        logger.setLevel(logging.INFO)
+        logger.handlers = [Notes(self)]
+        self.task: TaskID | None = None
+        self.label = ""
+        self.began = self.spoke = 0.0
+
+    def __enter__(self) -> Terminal:
+        if self.live:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def begin(self, job: Named, number: int, count: int) -> None:
+        self.label = f"[{number}/{count}] {job.source}" if count > 1 else job.source
+        self.began = self.spoke = time.monotonic()
+        if self.live:
+            name = self.label if len(self.label) <= LABEL else "…" + self.label[1 - LABEL :]
+            self.task = self.bar.add_task(escape(name), total=None, rate="", slowest="")
+
+    def progress(self, summary: Summary, total: int) -> None:
+        """Called by the pipeline after each batch."""
+        now = time.monotonic()
+        rate = summary.frames / max(now - self.began, 1e-6)
+        if self.live and self.task is not None:
+            known = max(total, summary.frames) if total else None
+            slowest = f"slowest: {summary.bottleneck}"
+            self.bar.update(self.task, completed=summary.frames, total=known, rate=f"{rate:.1f} fps", slowest=slowest)
+        elif not self.quiet and now - self.spoke >= PLAIN_EVERY:
+            self.spoke = now
+            share = f" of {total}, {(total - summary.frames) / max(rate, 1e-6):.0f} s left" if total else ""
+            self.note(f"{self.label}: {summary.frames}{share}, {rate:.1f} fps, slowest: {summary.bottleneck}")
+
+    def end(self) -> None:
+        if self.live and self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+
+    def done(self, summary: Summary) -> None:
+        self.end()
+        for line in (*summary.notes, *summary.warnings):
+            self.note(f"{summary.source}: {line}")
+        if summary.damaged:
+            self.note(f"{summary.source}: {summary.damaged} damaged frames or packets, coloured as far as they decode")
+        if summary.dropped:
+            self.note(f"{summary.source}: {summary.dropped} frames dropped to keep up")
+        frames = f"{summary.frames} frames" if summary.frames != 1 else "1 frame"
+        shots = f", {summary.shots} shots" if summary.shots > 1 else ""
+        speed = f", {summary.fps:.1f} fps, slowest: {summary.bottleneck}" if summary.frames > 1 else ""
+        self.note(f"{summary.target}: {frames}{shots} in {summary.seconds:.1f} s{speed}")
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(escape(text))
+
+    def out(self, text: str) -> None:
+        """What was asked for, on standard output."""
+        print(text)
+
+    def error(self, text: str) -> None:
+        self.end()
+        self.console.print(escape(f"vidcolor: {text}"))
+
+    def summary(self, done: list[Summary], failed: Sequence[tuple[Named, str]]) -> None:
+        if len(done) + len(failed) > 1:
+            self.note(f"{len(done)} done, {len(failed)} failed")
+        if self.as_json:
+            files = [dataclasses.asdict(s) | {"fps": s.fps, "bottleneck": s.bottleneck} for s in done]
+            errors = [{"source": job.source, "target": str(job.target), "error": text} for job, text in failed]
+            print(json.dumps({"files": files, "failed": errors}, indent=2))

@@ -1,0 +1,16 @@
+"""a*b* of the small grid to chroma planes under the untouched luma: the guided filter in its implementations."""
+
+from __future__ import annotations
+
+from vidcolor.backends import missing
+from vidcolor.color.encoding import Encoding
+from vidcolor.merge.chroma import ChromaWriter
+
+
+def chroma_writer(encoding: Encoding) -> ChromaWriter:
+    """The fastest writer of a film's chroma planes on the CPU."""
+    if missing("openvino"):
+        return ChromaWriter(encoding)
+    from vidcolor.merge.compiled import FusedWriter
+
+    return FusedWriter(encoding)

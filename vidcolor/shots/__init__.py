@@ -1,0 +1,1 @@
+"""Where shots begin: detection, dissolves, similarity, cut lists, contact sheets, reports."""

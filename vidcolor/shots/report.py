@@ -1,0 +1,152 @@
+"""The shots of a film as it is coloured: for a cut list, and for a contact sheet with the middle frame of each."""
+
+from __future__ import annotations
+
+import glob
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from vidcolor.color.proxy import LumaProxy
+from vidcolor.errors import OutputError
+from vidcolor.options import SHEETS, SHOT_LIST
+from vidcolor.shots.cutlist import ShotList, replace_file, write_shots
+from vidcolor.shots.sheet import shot_sheet
+from vidcolor.video.target import check_target
+
+WIDTH = 400  # pixels of a thumbnail
+QUALITY = 92  # of the JPEGs that thumbnails are kept as: a film has thousands
+
+
+class ShotReport:
+    """Collects shots and writes them to `paths`, as `ColorizeOptions.save_shots` has them."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        self.draws = any(path.suffix.lower() in SHEETS for path in paths)
+        self.starts: list[tuple[int, str]] = []
+        self.times: list[Fraction | None] = []  # of the starts, in seconds
+        self.first: Fraction | None = None  # time of the first frame
+        self.middles = Thumbnails()
+        self.frames = 0
+        self.candidates: dict[int, bytes] = {}  # by number within the shot
+
+    def check(self, source: str, *, given: Path | None, overwrite: bool) -> None:
+        """Refuse what must not or cannot be written, before any work is done.
+
+        Raises:
+            OutputError: a path is the film or the given list, exists without `overwrite`, or cannot be written.
+        """
+        for path in self.paths:
+            check_target(path, overwrite=overwrite, source=source)
+            if given is not None and given.exists() and path.exists() and path.samefile(given):
+                raise OutputError(f"{path}: is the given cut list; write to another one")
+            pages = sorted(path.parent.glob(f"{glob.escape(path.stem)}-[0-9]*{path.suffix}"))
+            if pages and not overwrite and path.suffix.lower() in SHEETS:
+                raise OutputError(f"{pages[0]}: exists already, and may be a page of the sheet; add -y to replace it")
+
+    def add(self, kind: str, small: LumaProxy, ab: np.ndarray, time: Fraction | None = None) -> None:
+        """The next frame, at `time` in seconds; `kind` says how the shot begins with it, if one does."""
+        self.first = time if self.frames == 0 else self.first
+        if kind:
+            self.end_shot()
+            self.starts.append((self.frames, kind))
+            self.times.append(None if time is None or self.first is None else time - self.first)
+        if self.draws and is_candidate(number := self.frames - self.starts[-1][0]):
+            self.candidates[number] = encode(thumbnail(small, ab))
+        self.frames += 1
+
+    def end_shot(self) -> None:
+        if self.candidates:
+            middle = (self.frames - self.starts[-1][0]) // 2
+            self.middles.append(self.candidates[min(self.candidates, key=lambda number: abs(number - middle))])
+        self.candidates.clear()
+
+    def write(self, source: str, rate: Fraction | None) -> list[str]:
+        """Write all files; the film is over, and stays if this fails. Gives a line for each that cannot be written."""
+        self.end_shot()
+        shots, failed = self.shots(Path(source).name, rate), []
+        for path in self.paths:
+            try:
+                if path.suffix.lower() == SHOT_LIST:
+                    write_shots(path, shots)
+                else:
+                    write_sheet(path, shot_sheet(self.middles, shots))
+            except OutputError as error:
+                failed.append(str(error))
+        return failed
+
+    def shots(self, source: str, rate: Fraction | None) -> ShotList:
+        """The list, with a rate only where it is the one of all starts."""
+        starts = [start for start, _ in self.starts]
+        if rate and any(
+            t is not None and abs(t - s / rate) > 1 / rate for t, s in zip(self.times, starts, strict=True)
+        ):
+            rate = None
+        found = ShotList.of_starts(self.starts, self.frames, source=source, rate=rate)
+        timed = (
+            replace(shot, start_time=shot.start_time if time is None else round(float(time), 6))
+            for shot, time in zip(found.shots, self.times, strict=True)
+        )
+        return replace(found, shots=tuple(timed))
+
+
+class Thumbnails(Sequence):
+    """Pictures ``(h, w, 3)`` uint8 RGB, kept as JPEG."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+    def append(self, jpeg: bytes) -> None:
+        self.kept.append(jpeg)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def __getitem__(self, index):
+        return np.asarray(Image.open(io.BytesIO(self.kept[index])))
+
+
+def is_candidate(number: int) -> bool:
+    """Whether frame `number` of a shot may be its middle: 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+
+    How long the shot is is not known yet; one of these is never farther than a sixth of the shot from its middle.
+    """
+    odd = number // (number & -number) if number else 0
+    return odd in (0, 1, 3)
+
+
+def thumbnail(small: LumaProxy, ab: np.ndarray) -> np.ndarray:
+    """The coloured frame ``(h, w, 3)`` uint8 RGB, from what the smoother saw and gave."""
+    height, width = small.lightness.shape
+    chroma = cv2.resize(ab, (width, height), interpolation=cv2.INTER_LINEAR)
+    rgb = cv2.cvtColor(np.dstack((small.lightness, chroma)), cv2.COLOR_LAB2RGB)
+    size = WIDTH, max(1, round(WIDTH * height / width))
+    return cv2.convertScaleAbs(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), alpha=255)
+
+
+def encode(rgb: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def write_sheet(path: Path, pages: list[bytes]) -> None:
+    """One file as PDF, or one for each page: NAME.png, or NAME-1.png, NAME-2.png and so on."""
+    form = SHEETS[path.suffix.lower()]
+    pictures = [Image.open(io.BytesIO(page)) for page in pages]
+    if form == "PDF":
+        out = io.BytesIO()
+        pictures[0].save(out, form, save_all=True, append_images=pictures[1:], resolution=150)
+        replace_file(path, out.getvalue())
+        return
+    for number, picture in enumerate(pictures, 1):
+        out = io.BytesIO()
+        picture.save(out, form, quality=QUALITY)
+        replace_file(path.with_stem(f"{path.stem}-{number}") if len(pages) > 1 else path, out.getvalue())

@@ -1,0 +1,95 @@
+"""A printable contact sheet: every shot as its middle frame, with its number and time code."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from vidcolor.shots.cutlist import Shot, ShotList
+
+PAGE = (1240, 1754)  # A4 at 150 dots an inch
+MARGIN, GAP, CAPTION, HEADING = 70, 18, 46, 70  # pixels
+COLUMNS = 4
+INK, PALE = (20, 20, 20), (110, 110, 110)
+
+
+def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str = "PNG") -> list[bytes]:
+    """The sheet's A4 pages as image files (`form`: "PNG" or "JPEG"), as many as the shots need.
+
+    `thumbnails` are the shots' middle frames as ``(h, w, 3)`` uint8 RGB, in order, all of one size (or of the first
+    one's aspect); 400 pixels of width are enough.
+
+    Raises:
+        ValueError: there is not one thumbnail a shot.
+    """
+    if len(thumbnails) != len(shots.shots) or not thumbnails:
+        raise ValueError(f"{len(thumbnails)} thumbnails for {len(shots.shots)} shots; give one for each")
+    width = (PAGE[0] - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
+    room = PAGE[1] - 2 * MARGIN - HEADING
+    height = min(round(width * thumbnails[0].shape[0] / thumbnails[0].shape[1]), room - CAPTION)
+    rows = max(1, (room + GAP) // (height + CAPTION + GAP))
+    pages = [range(i, min(i + rows * COLUMNS, len(thumbnails))) for i in range(0, len(thumbnails), rows * COLUMNS)]
+    drawn = []
+    for number, chosen in enumerate(pages, 1):
+        page = Image.new("RGB", PAGE, "white")
+        _heading(page, shots, f"{number} / {len(pages)}")
+        for place, i in enumerate(chosen):
+            left = MARGIN + place % COLUMNS * (width + GAP)
+            top = MARGIN + HEADING + place // COLUMNS * (height + CAPTION + GAP)
+            page.paste(_fitted(thumbnails[i], width, height), (left, top))
+            _caption(page, (left, top + height + 4), i + 1, shots.shots[i], shots.rate)
+        drawn.append(_encoded(page, form))
+    return drawn
+
+
+def time_code(shot: Shot, rate: Fraction | None) -> str:
+    """Where the shot starts: HH:MM:SS:FF counted at the nearest whole rate (no frames dropped), HH:MM:SS.mmm where
+    there is no constant rate, else the frame's number.
+    """
+    if rate is not None:
+        base = max(1, round(rate))
+        seconds, frames = divmod(shot.start, base)
+        return f"{_clock(seconds)}:{frames:02d}"
+    if shot.start_time is None:
+        return f"frame {shot.start}"
+    seconds, thousandths = divmod(round(shot.start_time * 1000), 1000)
+    return f"{_clock(seconds)}.{thousandths:03d}"
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def _heading(page: Image.Image, shots: ShotList, number: str) -> None:
+    draw, count = ImageDraw.Draw(page), len(shots.shots)
+    draw.text((MARGIN, MARGIN), f"{shots.source or 'Shots'}", INK, _font(28))
+    about = f"{count} shot{'s' * (count != 1)}" + (f", {float(shots.rate):.5g} frames a second" if shots.rate else "")
+    draw.text((MARGIN, MARGIN + 34), about, PALE, _font(17))
+    draw.text((PAGE[0] - MARGIN, MARGIN + 34), number, PALE, _font(17), anchor="ra")
+
+
+def _caption(page: Image.Image, at: tuple[int, int], number: int, shot: Shot, rate: Fraction | None) -> None:
+    draw = ImageDraw.Draw(page)
+    draw.text(at, f"{number}", INK, _font(18))
+    draw.text((at[0] + 52, at[1]), time_code(shot, rate), INK, _font(18))
+    length = "" if shot.end is None else f"{shot.end - shot.start} frames"
+    kind = "dissolve" if shot.kind == "dissolve" else ""
+    draw.text((at[0] + 52, at[1] + 22), ", ".join(x for x in (length, kind) if x), PALE, _font(14))
+
+
+def _fitted(thumbnail: np.ndarray, width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(thumbnail)).resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)  # the one that comes with Pillow, so that no system font is needed
+
+
+def _encoded(page: Image.Image, form: str) -> bytes:
+    out = io.BytesIO()
+    page.save(out, form, dpi=(150, 150), quality=90)
+    return out.getvalue()
