@@ -22,7 +22,7 @@ from vidcolor.video.formats import layout, plane, to_native
 torch = pytest.importorskip("torch")
 card = pytest.importorskip("vidcolor.frames.card")
 
-from vidcolor.merge.tensors import Fused, Shape, color_planes, shrink, small_codes  # noqa: E402
+from vidcolor.merge.tensors import Fused, Shape, color_planes, proxy_codes, shrink  # noqa: E402
 
 CPU = torch.device("cpu")
 ONE = 1  # code value that rounding may make
@@ -87,7 +87,7 @@ def test_the_small_picture_is_the_one_of_the_cpu(size, encoding):
     luma = picture(*size, encoding)
     small = ProxySize.fit(*size, 96)
     expected = make_proxy(luma, small, encoding).luma.astype(int)
-    codes = small_codes(torch.from_numpy(luma), 0, small).numpy()
+    codes = proxy_codes(torch.from_numpy(luma), 0, small).numpy()
     assert np.abs(codes - expected).max() <= ONE
     # OpenCV's linear weights have few bits, which shows where a picture becomes very little smaller.
     assert (codes == expected).mean() > (0.85 if size == (350, 97) else 0.98)

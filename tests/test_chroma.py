@@ -5,7 +5,7 @@ import pytest
 from vidcolor.color.encoding import Encoding, lab_to_chroma, luma_to_lightness
 from vidcolor.color.proxy import ProxySize
 from vidcolor.merge import chroma
-from vidcolor.merge.chroma import HOLD, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
+from vidcolor.merge.chroma import HYSTERESIS, ChromaWriter, bands, chroma_coefficients, chroma_planes, divide_evenly
 from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
 
@@ -83,7 +83,7 @@ def test_samples_keep_their_code_until_the_colour_has_moved():
 
     assert list(follow([130.4, 130.6, 130.3, 130.74, 129.3])) == [130] * 5
     levels = np.arange(130.0, 140.0, 0.3)
-    assert np.abs(np.array(list(follow(levels)), float) - levels).max() <= HOLD + 1e-3
+    assert np.abs(np.array(list(follow(levels)), float) - levels).max() <= HYSTERESIS + 1e-3
     assert list(follow([130.0, 150.0, 0.0, 300.0])) == [130, 150, 16, 240]
     assert list(follow([600.4, 600.6], depth=10)) == [600, 601]  # ten bits need no such care
 

@@ -150,9 +150,9 @@ def test_pages_and_the_given_list_are_not_overwritten(colorizer, spliced, tmp_pa
     page.write_text("mine")
     cuts.write_text("[0, 30]")
     options = dataclasses.replace(colorizer.options, save_shots=(tmp_path / "sheet.png",))
-    with pytest.raises(OutputError, match="may be a page of the sheet"):
+    with pytest.raises(OutputError, match="may be in the way of a page"):
         colorize_film(spliced, tmp_path / "out.mkv", colorizer.backend, options)
-    with pytest.raises(OutputError, match="is the given cut list"):
+    with pytest.raises(OutputError, match="is the cut list that is read"):
         color(colorizer, spliced, tmp_path / "out.mkv", shots=cuts, save_shots=(cuts,))
     assert (page.read_text(), cuts.read_text()) == ("mine", "[0, 30]")
 

@@ -71,7 +71,7 @@ def test_a_picture_of_another_size_begins_anew():
 
 def test_it_is_taken_where_openvino_is(monkeypatch):
     assert isinstance(chroma_writer(Encoding()), FusedWriter)
-    monkeypatch.setattr("vidcolor.backends.missing", lambda name: [name])
+    monkeypatch.setattr("vidcolor.merge.missing", lambda name: [name])
     assert type(chroma_writer(Encoding())) is ChromaWriter
 
 

@@ -8,7 +8,7 @@ from tests.conftest import CLIPS, SAMPLE
 from vidcolor.color.encoding import Encoding
 from vidcolor.color.proxy import ProxySize, make_proxy
 from vidcolor.shots.detector import CutDetector, ShotDetector
-from vidcolor.shots.similarity import make_thumbnail, unlike
+from vidcolor.shots.similarity import dissimilarity, make_thumbnail
 
 KNOWN = {
     "film_faces_cuts": [0, 62, 98],
@@ -100,6 +100,6 @@ def test_every_frame_is_decided_once_after_the_look_ahead(sample):
 
 def test_a_picture_is_like_itself_in_other_light_and_moved(sample):
     one = make_thumbnail(sample[0])
-    assert unlike(one, one * 0.5 + 20) == pytest.approx(0, abs=1e-3)
-    assert unlike(one, np.roll(one, 2, axis=1)) < 0.1
-    assert unlike(one, np.ascontiguousarray(one[::-1])) > 0.4
+    assert dissimilarity(one, one * 0.5 + 20) == pytest.approx(0, abs=1e-3)
+    assert dissimilarity(one, np.roll(one, 2, axis=1)) < 0.1
+    assert dissimilarity(one, np.ascontiguousarray(one[::-1])) > 0.4

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from vidcolor.options import ColorizeOptions
-from vidcolor.temporal.causal import LONGEST as LONGEST_LIVE
-from vidcolor.temporal.causal import NoSmoother
-from vidcolor.temporal.lookahead import LONGEST
+from vidcolor.temporal.causal import MAX_INTERVAL, NoSmoother
+from vidcolor.temporal.lookahead import MAX_SPAN
 from vidcolor.temporal.smoothers import SMOOTHERS, smoother_name
 
 GRID = (64, 112)
@@ -159,7 +158,7 @@ class TestNone:
 class TestFlow:
     def test_a_still_picture_is_seen_at_the_longest_pace(self, texture):
         assert run(named("flow"), [window(texture).copy() for _ in range(13)], flat)[1] == list(
-            range(0, 13, LONGEST_LIVE)
+            range(0, 13, MAX_INTERVAL)
         )
 
     def test_fixed_paces_count_from_the_cut(self, texture):
@@ -194,8 +193,8 @@ class TestFlow:
 
 class TestLookahead:
     def test_keys_are_regular_and_the_ends_of_a_shot(self, texture):
-        still = [window(texture).copy() for _ in range(2 * LONGEST + 4)]
-        assert run(named("lookahead"), still, flat)[1] == [0, LONGEST, 2 * LONGEST, 2 * LONGEST + 3]
+        still = [window(texture).copy() for _ in range(2 * MAX_SPAN + 4)]
+        assert run(named("lookahead"), still, flat)[1] == [0, MAX_SPAN, 2 * MAX_SPAN, 2 * MAX_SPAN + 3]
         assert run(named("lookahead", every=3), still[:9], flat, cuts=[5])[1] == [0, 3, 4, 5, 8]
 
     def test_a_span_that_neither_key_knows_is_halved(self, texture):

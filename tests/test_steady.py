@@ -11,7 +11,7 @@ from vidcolor.errors import OptionError
 from vidcolor.options import ColorizeOptions
 from vidcolor.temporal.clock import Clock
 from vidcolor.temporal.deflicker import Deflicker
-from vidcolor.temporal.stabilizer import Steady
+from vidcolor.temporal.stabilizer import Stabilizer
 
 
 def frames(seed, count, drift=0):
@@ -26,19 +26,19 @@ def colour_by_lightness(lightness):
 
 
 def run(lightness, *, live=False, **options):
-    steady = Steady(colour_by_lightness, ColorizeOptions(**options), live=live)
-    out = [colour for x in lightness for colour in steady.push(LumaProxy(x, x))] + steady.finish()
+    stabilizer = Stabilizer(colour_by_lightness, ColorizeOptions(**options), live=live)
+    out = [colour for x in lightness for colour in stabilizer.push(LumaProxy(x, x))] + stabilizer.finish()
     assert len(out) == len(lightness)
-    assert sum(colour.anew for colour in out) == (steady.shots_begun if steady.deflicker else len(out))
-    assert sum(bool(colour.kind) for colour in out) == steady.shots_begun
-    return [colour.ab for colour in out], steady
+    assert sum(colour.anew for colour in out) == (stabilizer.shots_begun if stabilizer.deflicker else len(out))
+    assert sum(bool(colour.kind) for colour in out) == stabilizer.shots_begun
+    return [colour.ab for colour in out], stabilizer
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_a_shot_has_the_same_colour_whatever_came_before_it(live):
     first, second = frames(0, 19, drift=2), frames(1, 19, drift=3)
-    whole, steady = run(first + second, live=live)
-    assert steady.shots_begun == 2
+    whole, stabilizer = run(first + second, live=live)
+    assert stabilizer.shots_begun == 2
     for a, b in zip(whole, run(first, live=live)[0] + run(second, live=live)[0], strict=True):
         np.testing.assert_array_equal(a, b)
 

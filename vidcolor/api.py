@@ -17,7 +17,7 @@ from vidcolor.frames.summary import Progress, Summary
 from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
 from vidcolor.stills.image import color_picture, colorize_still, is_still, picture_preview
-from vidcolor.temporal.stabilizer import Steady
+from vidcolor.temporal.stabilizer import Stabilizer
 
 
 def colorize(
@@ -94,9 +94,9 @@ class Colorizer:
             assert size is not None
             return crop_grid(self.backend.predict(network_input(lightness, size)), size, self.backend.stride)
 
-        steady = Steady(predict, options, live=True)
+        stabilizer = Stabilizer(predict, options, live=True)
         for picture in pictures:
             signal, small = picture_preview(picture, self.options.size)
             size = ProxySize(small.lightness.shape[1], small.lightness.shape[0])
-            (colour,) = steady.push(small)
+            (colour,) = stabilizer.push(small)
             yield color_picture(signal, small, colour.ab * np.float32(self.options.strength), picture.dtype)

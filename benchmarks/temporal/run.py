@@ -19,7 +19,7 @@ from vidcolor.color.proxy import LumaProxy
 from vidcolor.frames.summary import Summary
 from vidcolor.options import ColorizeOptions
 from vidcolor.shots.detector import GivenShots
-from vidcolor.temporal.stabilizer import Steady
+from vidcolor.temporal.stabilizer import Stabilizer
 
 WAYS = {
     "unsmoothed": ColorizeOptions(every=1, smoothing=0.0),
@@ -62,11 +62,11 @@ def smoother_ms(options: ColorizeOptions, clip: Clip) -> float:
     ab = cv2.resize(clip.truth.ab[0], (SIZE[0] // 4, SIZE[1] // 4), interpolation=cv2.INTER_AREA)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    steady = Steady(lambda x: np.stack([ab] * len(x)), options, shots=GivenShots({}))
+    stabilizer = Stabilizer(lambda x: np.stack([ab] * len(x)), options, shots=GivenShots({}))
     began = time.process_time()
     for lightness in frames:
-        steady.push(LumaProxy(lightness, lightness))
-    steady.finish()
+        stabilizer.push(LumaProxy(lightness, lightness))
+    stabilizer.finish()
     took = time.process_time() - began
     cv2.setNumThreads(threads)
     return round(1000.0 * took / len(frames), 2)

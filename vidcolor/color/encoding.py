@@ -27,7 +27,7 @@ UNSPECIFIED = 2
 
 @dataclass(frozen=True)
 class Encoding:
-    """How code values of a Y'CbCr picture are to be read."""
+    """What the code values of a Y'CbCr picture mean."""
 
     matrix: int = BT709  # a key of MATRICES
     full_range: bool = False
@@ -48,7 +48,7 @@ class Encoding:
 
     @property
     def chroma_scale(self) -> float:
-        """Code values that a chroma difference of 1 spans."""
+        """Code values in a chroma difference of 1."""
         return 2.0**self.depth - 1.0 if self.full_range else 224.0 * 2 ** (self.depth - 8)
 
     @property
@@ -88,7 +88,7 @@ def signal_to_lightness(signal: np.ndarray) -> np.ndarray:
 def lab_to_chroma(lightness: np.ndarray, ab: np.ndarray, matrix: int) -> tuple[np.ndarray, np.ndarray]:
     """L* ``(h, w)`` and a*b* ``(h, w, 2)`` to chroma differences Cb, Cr in -0.5..0.5, float32 ``(h, w)`` each.
 
-    Colours outside RGB are clipped to it. The differences are taken against the luma of the clipped colour.
+    Colours outside RGB are clipped to it first; the differences are those of the clipped colour.
     """
     kr, kb = MATRICES[matrix]
     lab = cv2.merge((lightness, ab[..., 0], ab[..., 1]))
@@ -98,7 +98,7 @@ def lab_to_chroma(lightness: np.ndarray, ab: np.ndarray, matrix: int) -> tuple[n
 
 
 def prepare_lab() -> None:
-    """Have OpenCV make its tables for L*a*b*, which delays their first use noticeably."""
+    """Make OpenCV build its tables for L*a*b* now; otherwise the first frame waits for them."""
     cv2.cvtColor(np.zeros((1, 1, 3), np.float32), cv2.COLOR_LAB2RGB)
 
 
@@ -112,7 +112,7 @@ def chroma_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int)
 
 
 def fit_gamut(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int) -> np.ndarray:
-    """The share of (Cb, Cr), 0..1, that keeps R'G'B' within 0..1 under the given luma, which stays as it is."""
+    """The factor for (Cb, Cr), 0..1, that keeps R'G'B' within 0..1 under the given, unchanged luma."""
     difference = chroma_to_rgb(np.zeros_like(luma), cb, cr, matrix)
     luma = luma[..., None]
     room = np.where(difference > 0, 1.0 - luma, luma)

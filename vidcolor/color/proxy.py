@@ -1,4 +1,4 @@
-"""The small picture that the network, the smoother and the chroma guide all see."""
+"""The luma proxy: the codes picture that the network, the smoother and the merge all work on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from vidcolor.color.encoding import Encoding, luma_to_lightness
 from vidcolor.color.resize import halve, halves, shrink
 
-MULTIPLE = 32  # sides of what the network is given
-LONGEST = 8  # times the short side that the long one may have
-SPARE = 0.04  # share of its size that a picture gives up for less padding
+MULTIPLE = 32  # the sides of the network's input are multiples of it
+MAX_ASPECT = 8  # long side of a proxy, in short sides
+MAX_TRIM = 0.04  # share of its size by which a proxy may shrink to need less padding
 
 
 @dataclass(frozen=True)
 class ProxySize:
-    """Sizes that belong to one film: the small picture keeps the film's aspect, the padding is for the network only."""
+    """Sizes that belong to one film. The proxy keeps the film's aspect; only the network's input is padded."""
 
     width: int
     height: int
@@ -26,14 +26,14 @@ class ProxySize:
     def fit(cls, width: int, height: int, short: int, aspect: float = 1.0) -> ProxySize:
         """A picture of `width` x `height` pixels, each `aspect` wide, with its short side at `short` pixels.
 
-        A picture smaller than that is enlarged: the network finds more in it that way. Where the long side is only
-        just over a multiple of 32 the picture becomes a little smaller, instead of a strip of padding wider.
+        A smaller picture is enlarged, since the network then colours it better. Where the long side is just over a
+        multiple of 32, the proxy shrinks to that multiple: that costs less than another 32 columns of padding.
         """
         shown = width * aspect
         scale = short / min(shown, height)
-        scale = min(scale, LONGEST * short / max(shown, height))
+        scale = min(scale, MAX_ASPECT * short / max(shown, height))
         long = max(shown, height) * scale
-        if long > MULTIPLE and (long % MULTIPLE) / long < SPARE:
+        if long > MULTIPLE and (long % MULTIPLE) / long < MAX_TRIM:
             scale *= (long - long % MULTIPLE) / long
         return cls(max(1, round(shown * scale)), max(1, round(height * scale)))
 
@@ -49,23 +49,23 @@ class ProxySize:
 
 @dataclass(frozen=True)
 class LumaProxy:
-    """A frame as the network's side of the house sees it."""
+    """A frame as the network, the smoother and the merge see it."""
 
     luma: np.ndarray  # (h, w) code values
     lightness: np.ndarray  # (h, w) float32 L*
-    half: np.ndarray | None = None  # code values of the frame at half its size, where they were on the way
+    half: np.ndarray | None = None  # code values of the frame at half its size, if the proxy was made from it
 
 
 def make_proxy(luma: np.ndarray, size: ProxySize, encoding: Encoding) -> LumaProxy:
-    """The small picture of full-size `luma` code values, by area averaging in halves, and what is left at once."""
+    """The proxy of full-size `luma` code values: halved by area averaging while it can be, then resized once."""
     wanted = size.width, size.height
     half = halve(luma) if halves(luma.shape, wanted) else None
     if luma.shape[0] >= size.height:
-        small = shrink(luma if half is None else half, wanted)
+        codes = shrink(luma if half is None else half, wanted)
     else:
-        small = cv2.resize(luma, wanted, interpolation=cv2.INTER_CUBIC)
-        np.minimum(small, 2**encoding.depth - 1, out=small)  # cubic interpolation overshoots
-    return LumaProxy(small, luma_to_lightness(small, encoding), half)
+        codes = cv2.resize(luma, wanted, interpolation=cv2.INTER_CUBIC)
+        np.minimum(codes, 2**encoding.depth - 1, out=codes)  # cubic interpolation overshoots
+    return LumaProxy(codes, luma_to_lightness(codes, encoding), half)
 
 
 def network_input(lightness: list[np.ndarray], size: ProxySize) -> np.ndarray:
@@ -79,7 +79,7 @@ def network_input(lightness: list[np.ndarray], size: ProxySize) -> np.ndarray:
 def crop_grid(ab: np.ndarray, size: ProxySize, stride: int) -> np.ndarray:
     """a*b* ``(N, 2, H / s, W / s)`` without the padding, as ``(N, h', w', 2)``.
 
-    Where the picture ends within a grid cell that cell stays: it is at most stride - 1 pixels too wide.
+    A cell that the picture covers in part is kept, so the grid is at most stride - 1 pixels too wide.
     """
     rows, columns = size.grid(stride)
     return np.ascontiguousarray(ab[:, :, :rows, :columns].transpose(0, 2, 3, 1))

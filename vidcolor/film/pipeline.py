@@ -30,7 +30,7 @@ from vidcolor.shots.cutlist import ShotList, read_shots
 from vidcolor.shots.detector import GivenShots
 from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
-from vidcolor.temporal.stabilizer import Steadied, Steady
+from vidcolor.temporal.stabilizer import Stabilizer, StableColor
 from vidcolor.video.encoder import (
     Encoder,
     VideoSettings,
@@ -341,7 +341,7 @@ def color_frames(
         summary.predicted += len(lightness)
         return crop_grid(backend.predict(network_input(lightness, size)), size, backend.stride)
 
-    def give(ready: list[Steadied]) -> None:
+    def give(ready: list[StableColor]) -> None:
         for colour in ready:
             frame, small = held.popleft()
             ab = colour.ab * np.float32(options.strength)
@@ -352,7 +352,7 @@ def color_frames(
         summary.shots = steady.shots_begun
         report()
 
-    steady = Steady(predict, options, live=live, shots=GivenShots(given.kinds) if given else None, clock=clock)
+    steady = Stabilizer(predict, options, live=live, shots=GivenShots(given.kinds) if given else None, clock=clock)
     for item in frames:
         if isinstance(item, Packet):
             out.put(item)

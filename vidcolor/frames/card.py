@@ -21,7 +21,7 @@ from torch import Tensor
 from vidcolor.color.encoding import Encoding, luma_to_lightness
 from vidcolor.color.proxy import LumaProxy, make_proxy
 from vidcolor.merge.chroma import chroma_coefficients
-from vidcolor.merge.tensors import Fused, Shape, code_values, color_planes, small_codes
+from vidcolor.merge.tensors import Fused, Shape, code_values, color_planes, proxy_codes
 from vidcolor.options import ColorizeOptions
 from vidcolor.video.device import SEMIPLANAR
 from vidcolor.video.encoder import FULL_RANGE, LIMITED_RANGE, VideoSettings, source_encoding
@@ -93,7 +93,7 @@ class CardFrames:
         kind = np.uint8 if host.encoding.depth == 8 else np.uint16
         if frame.height < host.size.height or frame.width < host.size.width:  # enlarged, which OpenCV is left to do
             return make_proxy(code_values(luma, shift).cpu().numpy().astype(kind), host.size, host.encoding)
-        codes = small_codes(luma, shift, host.size).cpu().numpy().astype(kind)
+        codes = proxy_codes(luma, shift, host.size).cpu().numpy().astype(kind)
         return LumaProxy(codes, luma_to_lightness(codes, host.encoding))
 
     def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:

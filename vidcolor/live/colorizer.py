@@ -14,7 +14,7 @@ from vidcolor.color.proxy import ProxySize, crop_grid, network_input
 from vidcolor.film.pipeline import Coloured, HostFrames
 from vidcolor.options import ColorizeOptions
 from vidcolor.temporal.clock import Clock
-from vidcolor.temporal.stabilizer import Steady
+from vidcolor.temporal.stabilizer import Stabilizer
 from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
 from vidcolor.video.reader import FULL_RANGE, encoding_of
@@ -69,7 +69,7 @@ class LiveColorizer:
         if look != self.look:
             self.begin(frame, native, look)
         small = self.clock.time("resize", self.pictures.make_proxy, native)
-        (colour,) = self.steady.push(small)
+        (colour,) = self.stabilizer.push(small)
         item = Coloured(native, small, colour.ab * np.float32(self.strength), colour.anew)
         (done,) = self.clock.time("merge", list, self.pictures.merge(item))
         encoding = self.pictures.settings.encoding
@@ -93,5 +93,5 @@ class LiveColorizer:
             return crop_grid(self.backend.predict(network_input(lightness, size)), size, stride)
 
         self.pictures = HostFrames(encoding, size, settings, self.options.compare)
-        self.steady = Steady(predict, self.options, live=True, clock=self.clock)
+        self.stabilizer = Stabilizer(predict, self.options, live=True, clock=self.clock)
         self.look, self.resets = look, self.resets + 1

@@ -1,4 +1,4 @@
-"""a*b* of the small grid to chroma planes under the untouched luma: the guided filter in its implementations."""
+"""The merge: from the a*b* grid to chroma planes under the untouched luma, by the guided filter; three versions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vidcolor.merge.chroma import ChromaWriter
 
 
 def chroma_writer(encoding: Encoding) -> ChromaWriter:
-    """The fastest writer of a film's chroma planes on the CPU."""
+    """The fastest writer of chroma planes on the CPU."""
     if missing("openvino"):
         return ChromaWriter(encoding)
     from vidcolor.merge.compiled import FusedWriter

@@ -1,4 +1,4 @@
-"""From a small a*b* grid to full chroma planes, guided by the luma so that colour stops at edges."""
+"""From the a*b* grid to full chroma planes, guided by the luma so that colour stops at edges."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vidcolor.color.resize import shrink
 
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
 
-FINER = 1.5  # cells of the guided filter's grid along one of the a*b* grid
-STRETCH = 1.125  # times that a cell may be larger or smaller for a whole number of rows
+FINER = 1.5  # cells of the guided filter's grid per cell of the a*b* grid, along each axis
+MAX_STRETCH = 1.125  # factor by which a cell may change so that it is a whole number of rows high
 RADIUS = 1  # half the guided filter's window, in its cells
-HOLD = 0.75  # code values by which a sample may differ from its colour before it follows; 0.5 is plain rounding
+HYSTERESIS = 0.75  # code values that a sample may be off before it follows; 0.5 would be plain rounding
 EPSILON = 2e-4  # variance of the luma signal (0..1) below which the filter only averages
-BAND = 90_000  # samples of a chroma plane that are worked on at a time: their floats stay in a core's own cache
+BAND = 90_000  # samples of a chroma plane per pass: as floats they fit in the cache of one core
 
 
 def chroma_coefficients(
@@ -31,16 +31,17 @@ def chroma_coefficients(
 ) -> np.ndarray:
     """The fast guided filter of He & Sun 2015 (arXiv 1505.00996), up to its enlargement.
 
-    Within a window chroma is a linear function of luma. Edges come from the luma that way, and so does the way in
-    which (Cb, Cr) of one a*b* depends on the lightness.
+    Within a window, chroma is a linear function of luma. So colour takes its edges from the luma, and (Cb, Cr) of one
+    a*b* follows the lightness as it must.
 
     Args:
-        luma: small luma code values ``(h, w)``.
+        luma: code values of the luma proxy ``(h, w)``.
         lightness: L* of the same picture ``(h, w)``, float32.
         ab: a*b* grid ``(h', w', 2)``, float32, of the same picture at any size.
         source: encoding of `luma`.
         target: encoding of the full-size picture and of its chroma.
-        height: of the chroma planes; the grid's cells are a whole number of its rows high, where that is near enough.
+        height: of the chroma planes. Where the filter's grid can be adjusted for it, a cell is a whole number of its
+            rows high, as `bands` needs.
 
     Returns:
         slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 on the filter's own
@@ -71,15 +72,15 @@ def chroma_coefficients(
 
 @lru_cache(maxsize=16)
 def divide_evenly(height: int, rows: int) -> int:
-    """The number nearest to `rows` that divides `height`, the larger of two; `rows` itself where none is near."""
-    lowest, highest = rows / STRETCH, rows * STRETCH
+    """The divisor of `height` nearest to `rows`, the larger one of two; `rows` itself where none is near."""
+    lowest, highest = rows / MAX_STRETCH, rows * MAX_STRETCH
     near = [n for n in range(1, height + 1) if height % n == 0 and lowest <= n <= highest]
     return min(near, key=lambda n: (abs(n - rows), -n), default=rows)
 
 
 @dataclass(frozen=True)
 class Band:
-    """Rows of a plane, and the cells of the filter's grid between which they lie."""
+    """Rows of a plane, and the cells of the filter's grid that they lie between."""
 
     rows: slice  # of the plane
     cells: slice  # rows of the grid
@@ -89,9 +90,9 @@ class Band:
 
 @lru_cache(maxsize=16)
 def bands(height: int, width: int, cells: int) -> list[Band]:
-    """A plane in bands of about BAND samples; in one where a cell is no whole number of rows, as bands need.
+    """Split a plane into bands of about BAND samples; into one where a cell is not a whole number of rows high.
 
-    A band goes from the middle of a row of cells to that of another: nothing beyond them has a part in it.
+    A band reaches from the middle of one row of cells to the middle of another, so it depends on no cells beyond.
     """
     if height % cells or height * width <= BAND:
         return [Band(slice(0, height), slice(0, cells), 0, height)]
@@ -106,22 +107,22 @@ def bands(height: int, width: int, cells: int) -> list[Band]:
 
 
 class ChromaWriter:
-    """Writes the chroma planes of the consecutive frames of a film; keeps its memory, and the planes before.
+    """Writes the chroma planes of consecutive frames; remembers the previous planes and reuses its buffers.
 
-    Samples of 8 bits keep their code from frame to frame where it is at most HOLD from what they should be: rounded
-    anew each time, steady colour under grain flickers by a code.
+    At 8 bits a sample keeps its code from frame to frame while that is at most HYSTERESIS off. With plain rounding,
+    stable colour under grain would flicker by one code.
     """
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self.scratch = np.empty((3, 0, 0), np.float32)
         self.bound = np.empty((0, 0), np.uint8)
-        self.codes = np.empty((2, 0, 0), np.uint8)  # of the frame before
+        self.codes = np.empty((2, 0, 0), np.uint8)  # codes of the frame before
 
     def write(self, coefficients: np.ndarray, luma: np.ndarray, out: Planes, *, anew: bool = True) -> None:
-        """Cb and Cr code values into `out`, for `luma` code values ``(h, w)``, which has the size of the chroma planes.
+        """Write Cb and Cr code values to `out`, for `luma` code values ``(h, w)`` at the size of the chroma planes.
 
-        `coefficients` are those of `chroma_coefficients`. With `anew` nothing of the frame before is kept.
+        `coefficients` come from `chroma_coefficients`. With `anew` the frame before has no influence.
         """
         height, width = luma.shape
         parts = bands(height, width, coefficients.shape[1])
@@ -137,36 +138,36 @@ class ChromaWriter:
             y = self.scratch[0, : part.rows.stop - part.rows.start]
             np.copyto(y, luma[part.rows])
             for i, target in enumerate(out):
-                colour = self.colour(part, coefficients[i::2], y)
+                color = self.color(part, coefficients[i::2], y)
                 if not legal:
-                    np.clip(colour, *self.encoding.chroma_limits, out=colour)
+                    np.clip(color, *self.encoding.chroma_limits, out=color)
                 if self.encoding.depth > 8:
-                    target[part.rows] = np.rint(colour, out=colour)
+                    target[part.rows] = np.rint(color, out=color)
                 else:
                     codes = self.codes[i, part.rows]
-                    self.follow(colour, codes, anew)
+                    self.follow(color, codes, anew)
                     target[part.rows] = codes
 
-    def colour(self, part: Band, line: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """One chroma plane of a band, ``line[0] * y + line[1]``, float32; the next call writes over it."""
-        slope, colour = (
+    def color(self, part: Band, line: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """One chroma plane of a band, ``line[0] * y + line[1]``, float32; the next call overwrites it."""
+        slope, color = (
             enlarge(plane[part.cells], into[: part.enlarged])[part.skip : part.skip + len(y)]
             for plane, into in zip(line, self.scratch[1:], strict=True)
         )
-        cv2.accumulateProduct(slope, y, colour)
-        return colour
+        cv2.accumulateProduct(slope, y, color)
+        return color
 
-    def follow(self, colour: np.ndarray, codes: np.ndarray, anew: bool) -> None:
-        """Rounds `colour` to `codes`, or moves them by as much as they must."""
+    def follow(self, color: np.ndarray, codes: np.ndarray, anew: bool) -> None:
+        """Round `color` to `codes`; unless `anew`, move the codes only as far as the hysteresis demands."""
         if anew:
-            cv2.convertScaleAbs(colour, codes)
+            cv2.convertScaleAbs(color, codes)
             return
-        bound = self.bound[: len(colour)]
-        np.maximum(codes, cv2.convertScaleAbs(colour, bound, beta=0.5 - HOLD), out=codes)
-        np.minimum(codes, cv2.convertScaleAbs(colour, bound, beta=HOLD - 0.5), out=codes)
+        bound = self.bound[: len(color)]
+        np.maximum(codes, cv2.convertScaleAbs(color, bound, beta=0.5 - HYSTERESIS), out=codes)
+        np.minimum(codes, cv2.convertScaleAbs(color, bound, beta=HYSTERESIS - 0.5), out=codes)
 
     def is_legal(self, coefficients: np.ndarray) -> bool:
-        """Whether no luma can lead beyond the limits of chroma: what is enlarged lies between what there was."""
+        """Whether chroma stays within its limits for every luma; enlarging adds no values beyond those of the grid."""
         slopes, offsets = coefficients[:2], coefficients[2:]
         ends = offsets, offsets + slopes * np.float32(2**self.encoding.depth - 1)
         low, high = self.encoding.chroma_limits
@@ -174,7 +175,7 @@ class ChromaWriter:
 
 
 def enlarge(plane: np.ndarray, into: np.ndarray) -> np.ndarray:
-    """Bilinear enlargement into memory that is there: fresh memory of that size costs more than the work."""
+    """Bilinear enlargement into an existing buffer: allocating one costs more time than the enlargement."""
     return cv2.resize(plane, into.shape[::-1], dst=into, interpolation=cv2.INTER_LINEAR)
 
 

@@ -1,7 +1,7 @@
-"""The chroma of a film's frames in one pass over the samples, compiled by OpenVINO.
+"""Writes chroma in one pass over the samples, compiled by OpenVINO.
 
-NumPy and OpenCV make a pass for each of a dozen operations. Here bilinear enlargement from row to row, slope and
-offset, limits, inertia and rounding are one loop, whose only planes are samples of 8 bits.
+NumPy and OpenCV make one pass for each of a dozen operations. Here vertical enlargement, slope and offset, limits,
+hysteresis and rounding are one loop, and the only planes in memory are samples of 8 bits.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from openvino import opset13 as op
 
 from vidcolor.backends.openvino import core
 from vidcolor.color.encoding import Encoding
-from vidcolor.merge.chroma import HOLD, ChromaWriter, Planes, enlarge
+from vidcolor.merge.chroma import HYSTERESIS, ChromaWriter, Planes, enlarge
 
-LEAST = 200_000  # samples of a plane: with fewer it takes many frames to win back the time of compiling
+MIN_SAMPLES = 200_000  # of a plane; with fewer, many frames pass before the loop has earned its compile time
 OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": False}
 
 
 class FusedWriter(ChromaWriter):
-    """`ChromaWriter` with a compiled loop for frames that follow another; the same samples.
+    """`ChromaWriter` with a compiled loop for every frame that follows another.
 
-    It is for films of 8 bits whose planes are a whole number of rows to a cell of the filter's grid; others, and first
-    frames of shots, take the plain way.
+    A sample may differ from `ChromaWriter`'s by one code, where the last digit of a float decides; fewer than one in
+    10,000 do. The loop is for 8 bits and cells that are a whole number of rows high; anything else, and the first
+    frame of a shot, is left to `ChromaWriter`.
     """
 
     def __init__(self, encoding: Encoding) -> None:
@@ -44,18 +45,18 @@ class FusedWriter(ChromaWriter):
 
 
 def fits(luma: np.ndarray, cells: int) -> bool:
-    """Whether the loop is for planes of this kind."""
-    return luma.dtype == np.uint8 and luma.size >= LEAST and len(luma) % cells == 0
+    """Whether the loop can write such planes."""
+    return luma.dtype == np.uint8 and luma.size >= MIN_SAMPLES and len(luma) % cells == 0
 
 
 class Loop:
     """For one size of picture ``(height, width)`` and of the filter's grid, which has `cells` rows.
 
-    The plane is taken in blocks, each from the middle of a row of cells to that of the next, with half a block of
-    padding at the top and at the bottom: within a block both rows are the same for all samples of a column.
+    The plane is cut into blocks, each from the middle of one row of cells to the middle of the next, with half a block
+    of padding at the top and at the bottom. Within a block, all samples of a column lie between the same two cells.
 
     Attributes:
-        codes: samples of the frame before ``(2, height, width)`` uint8; `run` moves them on to the next.
+        codes: samples of the frame before ``(2, height, width)`` uint8; `run` updates them to the next.
     """
 
     def __init__(self, cells: int, height: int, width: int, encoding: Encoding) -> None:
@@ -77,7 +78,7 @@ class Loop:
             self.requests.append(request)
 
     def run(self, coefficients: np.ndarray, luma: np.ndarray) -> None:
-        """From the codes of a frame to those of the next; arguments as of `ChromaWriter.write`."""
+        """Update `codes` to the next frame; arguments as for `ChromaWriter.write`."""
         self.luma[:] = luma
         for plane, lines in zip(coefficients, self.lines[:, :, 0], strict=True):
             enlarge(plane, lines[1:-1])
@@ -87,13 +88,14 @@ class Loop:
 
 
 def model(blocks: int, rows: int, width: int, encoding: Encoding) -> ov.Model:
-    """One plane: slopes at the top and the bottom of each block, offsets likewise, luma, codes before; codes."""
+    """The loop for one plane. Inputs: slopes at the top and the bottom of each block, offsets likewise, luma, the
+    codes before. Output: the codes."""
     lines = [op.parameter((blocks, 1, width), np.float32) for _ in range(4)]
     luma, before = (op.parameter((blocks, rows, width), np.uint8) for _ in range(2))
     down = (np.arange(rows, dtype=np.float32) + rows // 2 + 0.5) / rows - 0.5  # 0..1 between the lines
     part = op.constant(down.reshape(1, rows, 1))
     slope, offset = (op.add(a, op.multiply(op.subtract(b, a), part)) for a, b in (lines[:2], lines[2:]))
-    colour = op.clamp(op.add(op.multiply(slope, op.convert(luma, "f32")), offset), *encoding.chroma_limits)
-    least, most = (op.add(colour, np.float32(x)) for x in (0.5 - HOLD, HOLD - 0.5))
+    color = op.clamp(op.add(op.multiply(slope, op.convert(luma, "f32")), offset), *encoding.chroma_limits)
+    least, most = (op.add(color, np.float32(x)) for x in (0.5 - HYSTERESIS, HYSTERESIS - 0.5))
     moved = op.minimum(op.maximum(op.convert(before, "f32"), least), most)
     return ov.Model([op.convert(op.round(moved, "half_to_even"), "u8")], [*lines, luma, before])

@@ -1,8 +1,8 @@
-"""The small picture and the merge as torch functions: the same on a card and on the CPU, and as `preview.py` and
-`chroma.py` have them, to one code value.
+"""The luma proxy and the merge as torch functions, for frames on a card. They give what `color/proxy.py` and
+`merge/chroma.py` give, to one code value, on the card and on the CPU.
 
-Planes are tensors of stored samples, uint8 or uint16. Code values are what they stand for: NVDEC and NVENC keep those
-of ten bits at the top of sixteen.
+Planes are tensors of stored samples, uint8 or uint16. Code values are what the samples mean: NVDEC and NVENC store ten
+bits at the top of sixteen.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from vidcolor.color.encoding import Encoding
 from vidcolor.color.proxy import ProxySize
 from vidcolor.color.resize import halves, is_near
-from vidcolor.merge.chroma import HOLD
+from vidcolor.merge.chroma import HYSTERESIS
 
-PITCH = 256  # bytes that a row is a multiple of: NVENC wants that, and a download of whole rows is one plain copy
+PITCH = 256  # bytes; the length of a row is a multiple of it. NVENC needs that, and it makes a download one plain copy
 
 
 def code_values(plane: Tensor, shift: int) -> Tensor:
@@ -51,39 +51,39 @@ def area_weights(source: int, target: int, device: torch.device) -> Tensor:
     return (overlap.clamp(min=0) / step).to(torch.float32).to(device)
 
 
-def small_codes(plane: Tensor, shift: int, size: ProxySize) -> Tensor:
-    """The small picture of a luma plane that is larger both ways, as `preview.make_proxy` has it: float32 codes."""
+def proxy_codes(plane: Tensor, shift: int, size: ProxySize) -> Tensor:
+    """The luma proxy of a plane that is larger both ways, as `color.proxy.make_proxy` makes it: float32 codes."""
     picture, wanted = code_values(plane, shift), (size.width, size.height)
     while halves(picture.shape, wanted):
         picture = shrink(picture, picture.shape[0] // 2, picture.shape[1] // 2)
     if not is_near(picture.shape, wanted):
         return shrink(picture, size.height, size.width)
-    small = F.interpolate(picture[None, None], (size.height, size.width), mode="bilinear", align_corners=False)
-    return torch.floor(small[0, 0] + 0.5)
+    scaled = F.interpolate(picture[None, None], (size.height, size.width), mode="bilinear", align_corners=False)
+    return torch.floor(scaled[0, 0] + 0.5)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a coloured frame is made of and made into."""
+    """Formats of a frame before and after colouring."""
 
     source: Encoding
     target: Encoding
     steps: tuple[int, int]  # luma samples to a chroma sample, across and down
     shift: int = 0  # empty bits below a sample of the source
-    compare: bool = False  # the source stands on the left
+    compare: bool = False  # put the source on the left
     semiplanar: bool = False  # one tensor as NVENC reads it, else three planes
 
 
 def color_planes(
     plane: Tensor, coefficients: Tensor, shape: Shape, past: Tensor | None = None
 ) -> tuple[tuple[Tensor, ...], Tensor]:
-    """The luma unchanged, and chroma under it by the coefficients of the guided filter.
+    """The unchanged luma, and the chroma that the guided filter's coefficients give under it.
 
     Args:
         plane: luma ``(h, w)`` as stored.
         coefficients: slopes of Cb and Cr, then their offsets, ``(4, h', w')`` float32 at any size.
         shape: of both frames.
-        past: chroma of the frame before, as this one's is returned; see `chroma.chroma_planes`.
+        past: chroma of the frame before, as this function returned it; for the hysteresis, see `ChromaWriter`.
 
     Returns:
         Y, Cb and Cr as stored; or one tensor with the rows of Y over those of interleaved Cb and Cr, where NVENC finds
@@ -96,11 +96,12 @@ def color_planes(
     guide = shrink(luma, height, width - grey)
     grids = F.interpolate(coefficients[None], guide.shape, mode="bilinear", align_corners=False)[0]
     low, high = shape.target.chroma_limits
-    colour = grids[:2] * guide + grids[2:]
+    color = grids[:2] * guide + grids[2:]
     if past is None or shape.target.depth > 8:
-        chroma = torch.round(colour).clamp(low, high)
+        chroma = torch.round(color).clamp(low, high)
     else:
-        chroma = past.clamp(torch.round(colour + (0.5 - HOLD)), torch.round(colour + (HOLD - 0.5))).clamp(low, high)
+        least, most = (torch.round(color + margin) for margin in (0.5 - HYSTERESIS, HYSTERESIS - 0.5))
+        chroma = past.clamp(least, most).clamp(low, high)
     codes = chroma
     if shape.compare:
         luma = torch.cat((luma, luma), 1)
@@ -120,7 +121,7 @@ def convert_depth(luma: Tensor, source: Encoding, target: Encoding) -> Tensor:
 
 
 def store(codes: Tensor, depth: int, *, at_top: bool) -> Tensor:
-    """Code values as samples of 8 or 16 bits, at the top of them if so wished, in padded rows."""
+    """Code values as samples of 8 or 16 bits, in padded rows; `at_top` puts ten bits at the top of 16."""
     kind = torch.uint8 if depth == 8 else torch.uint16
     shift = 8 * kind.itemsize - depth if at_top else 0
     spare = -codes.shape[1] % (PITCH // kind.itemsize)
@@ -128,10 +129,10 @@ def store(codes: Tensor, depth: int, *, at_top: bool) -> Tensor:
 
 
 class Fused:
-    """`work` as one kernel where torch.compile manages it, else as it is.
+    """`work` as one kernel where torch.compile can build it, else run as it is.
 
     Attributes:
-        fault: why it is not compiled, in one line; empty where it is, or was not to be.
+        fault: why compiling failed, in one line; empty where it did not, or was not asked for.
     """
 
     def __init__(self, work: Callable, *, compiles: bool) -> None:

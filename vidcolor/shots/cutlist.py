@@ -1,11 +1,11 @@
-"""A film's cut list as a file: JSON; a bare list of frame numbers and PySceneDetect's CSV can be read as well.
+"""Cut lists as files: written as JSON; a bare list of frame numbers and PySceneDetect's CSV can be read as well.
 
     {"format": "vidcolor shots 1", "source": "film.mp4", "rate": "24000/1001",
      "shots": [{"start": 0, "end": 61, "start_time": 0.0, "kind": "first"}, ...]}
 
-Frames count from 0 in the order in which they are shown; `end` is the first frame that is not in the shot, null where
-it is the film's and not known. `rate` is frames a second, null where the film has no constant one. `start_time` is in
-seconds, or null. `kind` says how the shot begins: "first", "cut" or "dissolve".
+Frames count from 0 in the order in which they are shown; `end` is the first frame after the shot, null for
+the last shot of a film of unknown length. `rate` is in frames a second, null where it is not constant. `start_time` is
+in seconds, or null. `kind` says how the shot begins: "first", "cut" or "dissolve".
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ class ShotList:
 
 
 def write_shots(path: Path, shots: ShotList) -> None:
-    """Write the list as JSON, under a temporary name first, so that `path` is never half a list.
+    """Write the list as JSON, in one step, so that `path` is never half a list.
 
     Raises:
-        OutputError: the folder is missing, closed or full.
+        OutputError: the folder does not exist, cannot be written to, or is full.
     """
     content = {
         "format": FORMAT,
@@ -86,14 +86,14 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step.
 
     Raises:
-        OutputError: the folder is missing, closed or full.
+        OutputError: the folder does not exist, cannot be written to, or is full.
     """
     partial: str | None = None
     try:
         handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(partial, 0o644)  # mkstemp's are for the owner alone
+        os.chmod(partial, 0o644)  # mkstemp lets only the owner read
         os.replace(partial, path)
     except OSError as error:
         if partial is not None:
@@ -102,15 +102,15 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def read_shots(path: Path) -> ShotList:
-    """The cut list in `path`, checked: shots follow each other from frame 0 without gaps.
+    """The cut list in `path`, checked: shots follow each other from frame 0, without gaps.
 
     Raises:
-        OptionError: the file cannot be read, or holds no cut list; the message says which part of it is wrong.
+        OptionError: the file cannot be read or is not a valid cut list; the message says what is wrong with it.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise OptionError(f"{path}: cannot be read ({reason}); name a cut list in JSON or CSV") from error
     try:
         shots = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else _parse_csv(text)
@@ -182,7 +182,7 @@ def _rate(value: Any) -> Fraction | None:
 
 
 def _parse_csv(text: str) -> ShotList:
-    """PySceneDetect's scene list: a line of time codes (or none), a head, a scene a line with frames from 1."""
+    """PySceneDetect's scene list: maybe a line of time codes, a header, then a scene a line; frames count from 1."""
     lines = list(csv.reader(io.StringIO(text)))
     head = next((i for i, line in enumerate(lines) if "Start Frame" in line and "End Frame" in line), None)
     if head is None:

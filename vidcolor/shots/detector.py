@@ -1,4 +1,4 @@
-"""Where shots begin, from the small luma: causally for live pictures, with a look ahead for files."""
+"""Where shots begin, from luma proxies: causally for live pictures, a few frames ahead for files."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vidcolor.shots.dissolves import DissolveFinder
-from vidcolor.shots.similarity import is_blank, make_thumbnail, unlike
+from vidcolor.shots.similarity import dissimilarity, is_blank, make_thumbnail
 
-CUT = 0.42  # how unlike the frames on the two sides of a cut are at least; see likeness.unlike
-CUT_AHEAD = 0.36  # the same where the frames to come tell a flash from a cut
-SURE = 0.5  # how unlike they are where nothing else is asked; below that a cut stands out
-STANDS_OUT = 2.0  # times the changes next to it, which are as large where something passes close by
-AGAIN = 0.32  # how unlike the picture before a flash and the one after it may be: less, for they are the same one
-FLASH = 4  # frames on either side that must be unlike as well: a flash of up to 3 frames is left behind by then
-SHORTEST = 8  # frames of a shot before a dissolve: a long dissolve is not to be found twice
+CUT = 0.42  # least dissimilarity of the two frames at a cut; see similarity.dissimilarity
+CUT_AHEAD = 0.36  # the same where the frames after it can tell a cut from a flash
+CERTAIN = 0.5  # dissimilarity that is a cut in itself; less must stand out from the changes next to it
+STANDS_OUT = 2.0  # factor over the changes next to it; where something passes the camera, those are as large
+SAME = 0.32  # most dissimilarity of the frames before and after a flash, which show the same picture
+FLASH = 4  # frames on either side that must differ as well; a flash of up to 3 frames is over by then
+MIN_BEFORE_DISSOLVE = 8  # frames; otherwise a long dissolve would be found twice
 
 
 class CutDetector:
     """Decides on each frame at once, for live pictures: hard cuts only.
 
-    A frame begins a shot if it is unlike each of the last `FLASH` frames that showed anything. So the end of a flash
-    is no cut, and its beginning is none as long as something of the picture is left in it. On a blank frame (black,
-    white) no shot begins; the next frame that shows something is compared with those before the blank.
+    A frame begins a shot if it differs from each of the last `FLASH` frames that were not blank. So the end of a flash
+    is not a cut, nor is its beginning while the flash leaves some of the picture visible. No shot begins on a blank
+    frame (black, white); the next frame that is not blank is compared with those before.
     """
 
     LOOKAHEAD = 0
@@ -36,7 +36,7 @@ class CutDetector:
         self.is_first = True
 
     def update(self, lightness: np.ndarray) -> bool:
-        """Whether the frame with small L* ``(h, w)`` begins a new shot; the first frame always does."""
+        """Whether the frame begins a new shot, by L* ``(h, w)`` of its proxy; the first frame always does."""
         thumbnail = make_thumbnail(lightness)
         is_first, self.is_first = self.is_first, False
         if is_blank(thumbnail):
@@ -54,17 +54,17 @@ class Shots(Protocol):
     LOOKAHEAD: int
 
     def push(self, lightness: np.ndarray) -> list[Decided]:
-        """Take the next frame's small L* ``(h, w)``; the frames that are decided on now."""
+        """Take L* ``(h, w)`` of the next proxy; returns the frames that are decided now."""
 
     def finish(self) -> list[Decided]:
-        """The frames that are left, at the film's end."""
+        """Returns the frames that are left, at the film's end."""
 
 
 class Decided(NamedTuple):
-    """What is known of a frame: `kind` is empty, or says how the shot that begins there does."""
+    """The decision on a frame: `kind` says how a shot begins with it, and is empty where none does."""
 
     frame: int  # counted from 0
-    kind: str  # "", "first", "cut" or "dissolve"; true where a shot begins
+    kind: str  # "", "first", "cut" or "dissolve"; so it is true where a shot begins
 
 
 class LiveShots:
@@ -85,7 +85,7 @@ class LiveShots:
 
 
 class GivenShots:
-    """Shots that are known: how each begins, by the number of its first frame."""
+    """Shots of a cut list: how each begins, by the number of its first frame."""
 
     LOOKAHEAD = 0
 
@@ -103,23 +103,23 @@ class GivenShots:
 class ShotDetector:
     """Decides on each frame `LOOKAHEAD` frames later, for files: hard cuts, dissolves, and no flashes.
 
-    A cut lies between frames of which neither the `FLASH` before are like the one after, nor the `FLASH` after like the
-    one before; so what is inserted for up to three frames is no shot. A dissolve is seen when it has ended; its shot
-    begins in the middle, or if that is decided already, at the first frame that is not.
+    A frame begins a shot if it differs from the `FLASH` frames before it, and the frame before from the `FLASH` frames
+    from here on. So up to three inserted frames are not a shot. A dissolve is found once it has ended. Its shot
+    begins in its middle, or at the first undecided frame where the middle is already decided.
     """
 
     LOOKAHEAD = FLASH
 
     def __init__(self) -> None:
-        self.waiting: deque[np.ndarray] = deque()  # thumbnails of the frames not decided on
+        self.waiting: deque[np.ndarray] = deque()  # thumbnails of the undecided frames
         self.past: deque[np.ndarray] = deque(maxlen=FLASH)
-        self.next = 0  # index of the frame to be decided on
-        self.start = 0  # index at which the shot began
+        self.next = 0  # index of the first undecided frame
+        self.start = 0  # index of the first frame of the shot
         self.dissolves = DissolveFinder()
-        self.middle = 0  # index at which the last dissolve has its shot begin
+        self.middle = 0  # index at which the shot after the last dissolve begins
 
     def push(self, lightness: np.ndarray) -> list[Decided]:
-        """Take the next frame's small L* ``(h, w)``; decide on the frame `LOOKAHEAD` before it, if there is one."""
+        """Take L* ``(h, w)`` of the next proxy; decide on the frame `LOOKAHEAD` before it, if there is one."""
         thumbnail = make_thumbnail(lightness)
         self.waiting.append(thumbnail)
         back = self.dissolves.push(thumbnail)
@@ -149,24 +149,25 @@ class ShotDetector:
             return "first"
         if self._is_cut(thumbnail):
             return "cut"
-        return "dissolve" if index == self.middle and index - self.start >= SHORTEST else ""
+        return "dissolve" if index == self.middle and index - self.start >= MIN_BEFORE_DISSOLVE else ""
 
     def _is_cut(self, thumbnail: np.ndarray) -> bool:
         if is_blank(thumbnail) or not _is_new(thumbnail, self.past, CUT_AHEAD):
             return False
         after = [x for x in islice(self.waiting, FLASH - 1) if not is_blank(x)]
-        next_change = unlike(thumbnail, after[0]) if after else 0.0
-        return _stands_out(thumbnail, self.past, next_change) and all(unlike(self.past[-1], x) > AGAIN for x in after)
+        next_change = dissimilarity(thumbnail, after[0]) if after else 0.0
+        is_flash = any(dissimilarity(self.past[-1], x) <= SAME for x in after)
+        return not is_flash and _stands_out(thumbnail, self.past, next_change)
 
 
 def _is_new(thumbnail: np.ndarray, past: deque[np.ndarray], cut: float) -> bool:
-    """Whether it is unlike the frame before, and the picture before a flash is not back either."""
-    if not past or unlike(thumbnail, past[-1]) <= cut:
+    """Whether it differs from the frame before, and is not the picture from before a flash either."""
+    if not past or dissimilarity(thumbnail, past[-1]) <= cut:
         return False
-    return all(unlike(thumbnail, x) > AGAIN for x in islice(past, len(past) - 1))
+    return all(dissimilarity(thumbnail, x) > SAME for x in islice(past, len(past) - 1))
 
 
 def _stands_out(thumbnail: np.ndarray, past: deque[np.ndarray], next_change: float = 0.0) -> bool:
-    """Whether the change to this frame is large beside the one before (and the one after, where it is known)."""
-    last_change = unlike(past[-1], past[-2]) if len(past) > 1 else 0.0
-    return unlike(thumbnail, past[-1]) > min(SURE, STANDS_OUT * max(last_change, next_change))
+    """Whether the change to this frame is large next to the change before (and the one after, where known)."""
+    last_change = dissimilarity(past[-1], past[-2]) if len(past) > 1 else 0.0
+    return dissimilarity(thumbnail, past[-1]) > min(CERTAIN, STANDS_OUT * max(last_change, next_change))

@@ -1,4 +1,4 @@
-"""The shots of a film as it is coloured: for a cut list, and for a contact sheet with the middle frame of each."""
+"""Collects the shots of a film while it is coloured, and writes the cut list and the contact sheet."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vidcolor.shots.sheet import shot_sheet
 from vidcolor.video.target import check_target
 
 WIDTH = 400  # pixels of a thumbnail
-QUALITY = 92  # of the JPEGs that thumbnails are kept as: a film has thousands
+QUALITY = 92  # of the JPEGs in which thumbnails are kept: a film has thousands
 
 
 class ShotReport:
-    """Collects shots and writes them to `paths`, as `ColorizeOptions.save_shots` has them."""
+    """Collects shots, and writes them to `paths` (see `ColorizeOptions.save_shots`)."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
@@ -38,28 +38,29 @@ class ShotReport:
         self.candidates: dict[int, bytes] = {}  # by number within the shot
 
     def check(self, source: str, *, given: Path | None, overwrite: bool) -> None:
-        """Refuse what must not or cannot be written, before any work is done.
+        """Check, before any work is done, that the files may be written.
 
         Raises:
-            OutputError: a path is the film or the given list, exists without `overwrite`, or cannot be written.
+            OutputError: a path is the film or the cut list that is read; or it exists and `overwrite` is off; or it
+                cannot be written.
         """
         for path in self.paths:
             check_target(path, overwrite=overwrite, source=source)
             if given is not None and given.exists() and path.exists() and path.samefile(given):
-                raise OutputError(f"{path}: is the given cut list; write to another one")
+                raise OutputError(f"{path}: is the cut list that is read; choose another name")
             pages = sorted(path.parent.glob(f"{glob.escape(path.stem)}-[0-9]*{path.suffix}"))
             if pages and not overwrite and path.suffix.lower() in SHEETS:
-                raise OutputError(f"{pages[0]}: exists already, and may be a page of the sheet; add -y to replace it")
+                raise OutputError(f"{pages[0]}: exists already and may be in the way of a page; add -y to replace it")
 
-    def add(self, kind: str, small: LumaProxy, ab: np.ndarray, time: Fraction | None = None) -> None:
-        """The next frame, at `time` in seconds; `kind` says how the shot begins with it, if one does."""
+    def add(self, kind: str, proxy: LumaProxy, ab: np.ndarray, time: Fraction | None = None) -> None:
+        """Add the next frame, at `time` in seconds; `kind` says how a shot begins with it, empty where none does."""
         self.first = time if self.frames == 0 else self.first
         if kind:
             self.end_shot()
             self.starts.append((self.frames, kind))
             self.times.append(None if time is None or self.first is None else time - self.first)
         if self.draws and is_candidate(number := self.frames - self.starts[-1][0]):
-            self.candidates[number] = encode(thumbnail(small, ab))
+            self.candidates[number] = encode(thumbnail(proxy, ab))
         self.frames += 1
 
     def end_shot(self) -> None:
@@ -69,7 +70,7 @@ class ShotReport:
         self.candidates.clear()
 
     def write(self, source: str, rate: Fraction | None) -> list[str]:
-        """Write all files; the film is over, and stays if this fails. Gives a line for each that cannot be written."""
+        """Write all files, at the end of the film. Returns one line for each that could not be written."""
         self.end_shot()
         shots, failed = self.shots(Path(source).name, rate), []
         for path in self.paths:
@@ -83,7 +84,7 @@ class ShotReport:
         return failed
 
     def shots(self, source: str, rate: Fraction | None) -> ShotList:
-        """The list, with a rate only where it is the one of all starts."""
+        """The cut list; it gets a rate only if the times of all starts agree with it."""
         starts = [start for start, _ in self.starts]
         if rate and any(
             t is not None and abs(t - s / rate) > 1 / rate for t, s in zip(self.times, starts, strict=True)
@@ -116,17 +117,17 @@ class Thumbnails(Sequence):
 def is_candidate(number: int) -> bool:
     """Whether frame `number` of a shot may be its middle: 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
 
-    How long the shot is is not known yet; one of these is never farther than a sixth of the shot from its middle.
+    The length of the shot is not known yet. One of these is never more than a sixth of the shot off its middle.
     """
     odd = number // (number & -number) if number else 0
     return odd in (0, 1, 3)
 
 
-def thumbnail(small: LumaProxy, ab: np.ndarray) -> np.ndarray:
-    """The coloured frame ``(h, w, 3)`` uint8 RGB, from what the smoother saw and gave."""
-    height, width = small.lightness.shape
+def thumbnail(proxy: LumaProxy, ab: np.ndarray) -> np.ndarray:
+    """The coloured frame ``(h, w, 3)`` uint8 RGB, from its proxy and its a*b* grid."""
+    height, width = proxy.lightness.shape
     chroma = cv2.resize(ab, (width, height), interpolation=cv2.INTER_LINEAR)
-    rgb = cv2.cvtColor(np.dstack((small.lightness, chroma)), cv2.COLOR_LAB2RGB)
+    rgb = cv2.cvtColor(np.dstack((proxy.lightness, chroma)), cv2.COLOR_LAB2RGB)
     size = WIDTH, max(1, round(WIDTH * height / width))
     return cv2.convertScaleAbs(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), alpha=255)
 
@@ -138,7 +139,7 @@ def encode(rgb: np.ndarray) -> bytes:
 
 
 def write_sheet(path: Path, pages: list[bytes]) -> None:
-    """One file as PDF, or one for each page: NAME.png, or NAME-1.png, NAME-2.png and so on."""
+    """One PDF; or one picture a page, NAME.png, or NAME-1.png, NAME-2.png and so on."""
     form = SHEETS[path.suffix.lower()]
     pictures = [Image.open(io.BytesIO(page)) for page in pages]
     if form == "PDF":

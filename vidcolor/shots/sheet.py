@@ -1,4 +1,4 @@
-"""A printable contact sheet: every shot as its middle frame, with its number and time code."""
+"""Draws the contact sheet: each shot by its middle frame, with its number and time code, on A4 pages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ INK, PALE = (20, 20, 20), (110, 110, 110)
 
 
 def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str = "PNG") -> list[bytes]:
-    """The sheet's A4 pages as image files (`form`: "PNG" or "JPEG"), as many as the shots need.
+    """The pages of the sheet, as image files; `form` is "PNG" or "JPEG".
 
-    `thumbnails` are the shots' middle frames as ``(h, w, 3)`` uint8 RGB, in order, all of one size (or of the first
-    one's aspect); 400 pixels of width are enough.
+    `thumbnails` are the shots' middle frames as ``(h, w, 3)`` uint8 RGB, in order, all with the aspect of the first;
+    a width of 400 is enough.
 
     Raises:
-        ValueError: there is not one thumbnail a shot.
+        ValueError: there are more or fewer thumbnails than shots, or none.
     """
     if len(thumbnails) != len(shots.shots) or not thumbnails:
         raise ValueError(f"{len(thumbnails)} thumbnails for {len(shots.shots)} shots; give one for each")
@@ -47,8 +47,8 @@ def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str =
 
 
 def time_code(shot: Shot, rate: Fraction | None) -> str:
-    """Where the shot starts: HH:MM:SS:FF counted at the nearest whole rate (no frames dropped), HH:MM:SS.mmm where
-    there is no constant rate, else the frame's number.
+    """Start of the shot: HH:MM:SS:FF at the nearest whole rate (non-drop); HH:MM:SS.mmm where the rate is not
+    constant; the frame number where there is no time.
     """
     if rate is not None:
         base = max(1, round(rate))
@@ -86,7 +86,7 @@ def _fitted(thumbnail: np.ndarray, width: int, height: int) -> Image.Image:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)  # the one that comes with Pillow, so that no system font is needed
+    return ImageFont.load_default(size)  # Pillow's own, so no system font is needed
 
 
 def _encoded(page: Image.Image, form: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How unlike two frames are, whatever the light, the motion and the dirt: what shot detection rests on."""
+"""How dissimilar two frames are, regardless of light, motion and dirt: the measure behind shot detection."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import numpy as np
 
 from vidcolor.color.resize import shrink
 
-COLUMNS, ROWS = 48, 32  # of the thumbnail: small enough that grain and scratches average out
-REACH = 3  # thumbnail pixels that a block is searched for, each way: 24 pixels of 384
-BLANK = 3.0  # standard deviation in L* below which a frame shows nothing
-ALIKE = 0.2  # 1 - correlation below which no search is needed
+COLUMNS, ROWS = 48, 32  # of a thumbnail; so small that grain and scratches average out
+REACH = 3  # thumbnail pixels searched in each direction for a block: 24 pixels at a width of 384
+BLANK = 3.0  # standard deviation of L* below which a frame is blank
+SIMILAR = 0.2  # 1 - correlation below which no search is needed
 
 
 def make_thumbnail(lightness: np.ndarray) -> np.ndarray:
-    """The small L* ``(h, w)`` averaged to float32 ``(ROWS, COLUMNS)``, whatever its shape."""
+    """L* ``(h, w)`` of a proxy of any shape, averaged to float32 ``(ROWS, COLUMNS)``."""
     return shrink(lightness, (COLUMNS, ROWS)).astype(np.float32, copy=False)
 
 
 def is_blank(thumbnail: np.ndarray) -> bool:
-    """Whether there is no structure to compare: black, white, fog, a flash that bleaches everything."""
+    """Whether there is no structure to compare: black, white, fog, or a flash that leaves only white."""
     return _contrast(thumbnail) < BLANK
 
 
-def unlike(one: np.ndarray, other: np.ndarray) -> float:
-    """How little two thumbnails have in common: 0 for the same picture, about 0.7 for pictures of different things.
+def dissimilarity(one: np.ndarray, other: np.ndarray) -> float:
+    """0 for the same picture, about 0.7 for pictures of different things.
 
-    It is 1 - normalised correlation of the four quarters of `one`, each where it fits best in `other` within `REACH`
-    (so pans, gate weave and parallax count little) and each under its own gain and offset (so flicker and flashes do),
-    weighted by contrast. Frames that are much the same as they lie take a short way.
+    It is 1 minus the normalised correlation of the four quarters of `one` with `other`, weighted by contrast. Each
+    quarter is placed where it fits best within `REACH`, so pans, gate weave and parallax count little. Each has its own
+    gain and offset, so flicker and flashes count little too. The search is skipped where it cannot matter.
     """
     plain = 1.0 - _correlation(one, other)
-    return plain if plain < ALIKE else min(plain, _searched(one, other))
+    return plain if plain < SIMILAR else min(plain, _searched(one, other))
 
 
 def _contrast(plane: np.ndarray) -> float:
-    """Standard deviation, by OpenCV, which has little overhead for planes as small as these."""
+    """Standard deviation; by OpenCV, because NumPy takes longer on planes this small."""
     return float(cv2.meanStdDev(plane)[1][0, 0])
 
 

@@ -1,1 +1,1 @@
-"""Colour that stands still: smoothers on motion, within shots, and the brightness flicker of old film."""
+"""Colour that is stable in time: smoothers along motion, shot by shot, and deflicker for old film."""

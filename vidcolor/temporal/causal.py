@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidcolor.temporal import motion
-from vidcolor.temporal.motion import Motion, move
+from vidcolor.temporal.motion import Motion, warp_planes
 
-LONGEST = 4  # frames from one prediction to the next, where the pace is chosen by motion
-KNOWN = 0.5  # trust from which on a carried colour is changed in steps only
-DOUBT = 0.04  # share of the picture without a sure colour that calls for a prediction before
+MAX_INTERVAL = 4  # frames from one prediction to the next, where motion sets the pace
+CONFIDENT = 0.5  # confidence from which a warped colour changes in steps only
+MAX_OCCLUDED = 0.04  # share of the picture below CONFIDENT that brings the next prediction forward
 
 
 class NoSmoother:
@@ -34,7 +34,7 @@ class NoSmoother:
 class EmaSmoother:
     """Exponential moving average where the picture stands still, ``s_t = x_t + k (s_{t-1} - x_t)``.
 
-    k is `amount`, less where the luma has changed. Without motion: what the others are measured against.
+    k is `amount`, and less where the luma has changed. It follows no motion: it is the yardstick for the others.
     """
 
     lag = 0
@@ -45,11 +45,11 @@ class EmaSmoother:
 
     def push(self, lightness: np.ndarray) -> list[np.ndarray]:
         ab = self.predict([lightness])[0]
-        small = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
+        grid_lightness = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
         if self.past is not None:
-            was, steady = self.past
-            ab = ab + (self.amount * motion.match(was, small))[..., None] * (steady - ab)
-        self.past = small, ab
+            past_lightness, past_ab = self.past
+            ab = ab + (self.amount * motion.match(past_lightness, grid_lightness))[..., None] * (past_ab - ab)
+        self.past = grid_lightness, ab
         return [ab]
 
     def finish(self) -> list[np.ndarray]:
@@ -61,12 +61,12 @@ class EmaSmoother:
 class Past:
     """The newest frame of a shot."""
 
-    grey: np.ndarray  # what flow is sought on
-    small: np.ndarray  # (h', w') float32, L* on the grid of a*b*
+    grey: np.ndarray  # the picture that optical flow is computed on
+    grid_lightness: np.ndarray  # (h', w') float32, L* on the a*b* grid
     ab: np.ndarray  # (h', w', 2) float32
-    trust: np.ndarray  # (h', w') float32, 0..1: how far its colour has been carried without doubt
-    due: np.ndarray  # (h', w', 2) float32: change of a*b* that is still to come
-    left: int  # frames that it is shared among
+    confidence: np.ndarray  # (h', w') float32, 0..1: how well the luma has matched since the last prediction
+    residual: np.ndarray  # (h', w', 2) float32: change of a*b* that is still to be applied
+    frames_left: int  # frames over which the residual is spread
 
 
 class FlowSmoother:
@@ -76,8 +76,8 @@ class FlowSmoother:
     new prediction.
 
     Frames without a prediction (`every`; None: as many as motion allows) take the warped colour. A prediction after n
-    frames moves colour by what n predictions would have moved it, ``1 - amount^n`` of the way; where the luma matched
-    all along, in n equal steps, for a step every n frames would be seen as a pulse.
+    frames moves the colour as far as n predictions would, by ``1 - amount^n`` of the difference. Where the luma has
+    matched all along, it does so in n equal steps: one step every n frames would be seen as a pulse.
     """
 
     lag = 0
@@ -98,42 +98,43 @@ class FlowSmoother:
         if self.past is None:
             self.past = self.begin(lightness)
             return [self.past.ab]
-        self.past = self.carry(self.past, lightness)
+        self.past = self.warp(self.past, lightness)
         self.steps += 1
-        if self.wants(float((self.past.trust < KNOWN).mean())):
+        if self.needs_prediction(float((self.past.confidence < CONFIDENT).mean())):
             self.past = self.update(self.past, self.predict([lightness])[0])
             self.steps = 0
         return [self.past.ab]
 
-    def wants(self, doubt: float) -> bool:
-        """Whether the network shall see a frame of which the share `doubt` has no sure colour yet."""
-        return self.steps >= (self.every or LONGEST) or (self.every is None and doubt > DOUBT)
+    def needs_prediction(self, occluded: float) -> bool:
+        """Whether the network must see this frame; `occluded` is the share of it without a confident colour."""
+        return self.steps >= (self.every or MAX_INTERVAL) or (self.every is None and occluded > MAX_OCCLUDED)
 
     def begin(self, lightness: np.ndarray) -> Past:
         ab = self.predict([lightness])[0]
-        small = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
-        return Past(self.motion.grey(small), small, ab, np.ones_like(small), np.zeros_like(ab), 0)
+        cells = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
+        return Past(self.motion.grey(cells), cells, ab, np.ones_like(cells), np.zeros_like(ab), 0)
 
-    def carry(self, past: Past, lightness: np.ndarray) -> Past:
-        """The colour of the past on a new frame."""
-        height, width = past.small.shape
-        small = motion.to_grid(lightness, width, height)
-        grey = self.motion.grey(small)
-        where = self.motion.between(grey, past.grey, width, height)
-        trust = move(past.trust, where) * motion.match(move(past.small, where), small)
-        ab, due = move(past.ab, where), past.due
-        if past.left:
-            share = move(due, where) * np.float32(1.0 / past.left)
-            ab, due = ab + share, share * np.float32(past.left - 1)
-        return Past(grey, small, ab, trust, due, max(0, past.left - 1))
+    def warp(self, past: Past, lightness: np.ndarray) -> Past:
+        """The past's colour warped to a new frame, with one step of the residual applied."""
+        height, width = past.grid_lightness.shape
+        cells = motion.to_grid(lightness, width, height)
+        grey = self.motion.grey(cells)
+        warp = self.motion.find_warp(grey, past.grey, width, height)
+        confidence = warp_planes(past.confidence, warp) * motion.match(warp_planes(past.grid_lightness, warp), cells)
+        ab, residual = warp_planes(past.ab, warp), past.residual
+        if past.frames_left:
+            step = warp_planes(residual, warp) * np.float32(1.0 / past.frames_left)
+            ab, residual = ab + step, step * np.float32(past.frames_left - 1)
+        return Past(grey, cells, ab, confidence, residual, max(0, past.frames_left - 1))
 
     def update(self, past: Past, ab: np.ndarray) -> Past:
-        """A prediction for the newest frame, `steps` frames after the last one."""
-        n, trust = self.steps, past.trust[..., None]
-        change = 1.0 - np.float32(self.amount**n) * trust  # of the way to the prediction
-        now = np.clip(1.0 - trust / KNOWN, 0.0, change)  # at once, where the colour is not known at all
-        due = past.due if past.left else np.zeros_like(ab)
-        off = ab - (past.ab + due)
-        due = due + (change - now) * off
-        ab = past.ab + now * off + due * np.float32(1.0 / n)
-        return Past(past.grey, past.small, ab, np.ones_like(past.trust), due * np.float32(1.0 - 1.0 / n), n - 1)
+        """Mix in a prediction for the newest frame, `steps` frames after the last prediction."""
+        n, confidence = self.steps, past.confidence[..., None]
+        change = 1.0 - np.float32(self.amount**n) * confidence  # share of the difference to the prediction
+        at_once = np.clip(1.0 - confidence / CONFIDENT, 0.0, change)  # not in steps, where the colour is uncertain
+        residual = past.residual if past.frames_left else np.zeros_like(ab)
+        difference = ab - (past.ab + residual)
+        residual = residual + (change - at_once) * difference
+        ab = past.ab + at_once * difference + residual * np.float32(1.0 / n)
+        rest = residual * np.float32(1.0 - 1.0 / n)
+        return Past(past.grey, past.grid_lightness, ab, np.ones_like(past.confidence), rest, n - 1)

@@ -1,4 +1,4 @@
-"""How long each stage works."""
+"""Measures how long each stage works."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Adds up how long each stage works; a stage belongs to one thread, and what it calls is counted apart."""
+    """Adds up the time of each stage. A stage belongs to one thread; stages that it calls are counted on their own."""
 
     def __init__(self) -> None:
         self.busy: dict[str, float] = {}
-        self.within = 0.0  # seconds of the stages that the running one has called
+        self.nested = 0.0  # seconds spent in stages called by the running one
 
     def time(self, stage: str, work: Callable, *args):
-        outer, self.within, began = self.within, 0.0, time.perf_counter()
+        outer, self.nested, began = self.nested, 0.0, time.perf_counter()
         try:
             return work(*args)
         finally:
             passed = time.perf_counter() - began
-            self.busy[stage] = self.busy.get(stage, 0.0) + passed - self.within
-            self.within = outer + passed
+            self.busy[stage] = self.busy.get(stage, 0.0) + passed - self.nested
+            self.nested = outer + passed

@@ -1,4 +1,4 @@
-"""The brightness flicker of old film taken out of what the network and the smoother see; the screen keeps it."""
+"""Removes the brightness flicker of old film from what the network and the smoother see; the output keeps it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 
 MEMORY = 0.95  # of the running mean of brightness
-MOST = 1.25  # times that a picture is brightened or darkened: a fade is followed, not held back
-BLACK = 3.0  # L* below which a picture tells nothing of the usual brightness
+MAX_GAIN = 1.25  # largest factor of brightness, up or down: so a fade is followed
+BLACK = 3.0  # mean L* below which a picture does not count towards the running mean
 
 
 class Deflicker:
-    """Every frame at the usual brightness of its shot: L* times a gain, ``usual / mean``.
+    """Brings every frame to the running mean brightness of its shot: L* times a gain, ``running_mean / mean``.
 
-    A network's colours depend on brightness: without this, film that flickers by 15 % flickers in colour several times
-    as much as film held steady.
+    A network's colours depend on brightness. Without this, film whose brightness flickers by 15 % gets several times
+    as much colour flicker.
     """
 
     def __init__(self) -> None:
@@ -22,15 +22,15 @@ class Deflicker:
 
     def reset(self) -> None:
         """A new shot begins."""
-        self.usual: float | None = None
+        self.running_mean: float | None = None
 
     def __call__(self, lightness: np.ndarray) -> np.ndarray:
-        """L* ``(h, w)`` of the next frame of a shot, steadied; clipped to 0..100."""
+        """L* ``(h, w)`` of the next frame of a shot, deflickered; clipped to 0..100."""
         mean = cv2.mean(lightness)[0]
         if mean < BLACK:
             return lightness
-        usual = mean if self.usual is None else MEMORY * self.usual + (1.0 - MEMORY) * mean
-        self.usual = min(max(usual, mean / MOST), mean * MOST)
-        steady = lightness * np.float32(self.usual / mean)
-        cv2.threshold(steady, 100.0, 0.0, cv2.THRESH_TRUNC, dst=steady)
-        return steady
+        running_mean = mean if self.running_mean is None else MEMORY * self.running_mean + (1.0 - MEMORY) * mean
+        self.running_mean = min(max(running_mean, mean / MAX_GAIN), mean * MAX_GAIN)
+        even = lightness * np.float32(self.running_mean / mean)
+        cv2.threshold(even, 100.0, 0.0, cv2.THRESH_TRUNC, dst=even)
+        return even

@@ -1,4 +1,4 @@
-"""The smoother for files: colour is predicted on key frames, steadied among them, and carried in from both sides."""
+"""The smoother for files: predict colour on anchor frames, average it over them, warp it in from both sides."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import cv2
 import numpy as np
 
 from vidcolor.temporal import motion
-from vidcolor.temporal.motion import Motion, move, pad
+from vidcolor.temporal.motion import Motion, pad, warp_planes
 
-LONGEST = 11  # frames from one key to the next, where the pace is chosen by motion
-KNOWN = 0.5  # trust from which on a carried colour counts as sure
-DOUBT = 0.15  # share of a picture that neither side knows, which calls for a key in between
-LEAST = 0.02  # weight of a side that is not trusted beside one that is: what neither knows is mixed by distance
-SURE = 1000.0  # scale of the weights, beside which the 1e-5 that OpenCV adds to their sum is nothing
+MAX_SPAN = 11  # frames from one anchor to the next, where motion sets the pace
+CONFIDENT = 0.5  # confidence from which a warped colour counts as known
+MAX_OCCLUDED = 0.15  # share of a frame that both anchors may leave below CONFIDENT; more calls for an anchor between
+MIN_WEIGHT = 0.02  # weight of an anchor without confidence; where both have none, distance alone decides
+WEIGHT_SCALE = 1000.0  # makes OpenCV's 1e-5, which it adds to the sum of the weights, negligible
 
 
 @dataclass
 class Frame:
-    """A frame of a shot, and how it hangs together with the one before."""
+    """A frame of a shot, and its warps to and from the frame before."""
 
     lightness: np.ndarray  # (h, w) float32, for the network
-    grey: np.ndarray  # what flow is sought on
-    small: np.ndarray  # (h', w') L* on the grid of a*b*
-    back: np.ndarray | None = None  # map into the frame before
-    back_match: np.ndarray | None = None  # (h', w'), how well that agrees
-    ahead: np.ndarray | None = None  # map of the frame before into this one
-    ahead_match: np.ndarray | None = None
+    grey: np.ndarray  # the picture that optical flow is computed on
+    grid_lightness: np.ndarray  # (h', w') L* on the a*b* grid
+    backward: np.ndarray | None = None  # warp: where each cell was in the frame before
+    backward_match: np.ndarray | None = None  # (h', w') 0..1, how well its luma agrees
+    forward: np.ndarray | None = None  # warp of the frame before into this one
+    forward_match: np.ndarray | None = None
 
 
 @dataclass
-class Key:
-    """A predicted frame. `total` / `weight` is the average of it and the keys before it along motion."""
+class AnchorFrame:
+    """A predicted frame. `total` / `weight` is the average of it and the anchors before it along motion."""
 
     ab: np.ndarray  # (h', w', 2)
     total: np.ndarray  # (h', w', 2)
@@ -42,87 +42,89 @@ class Key:
 
 @dataclass
 class Span:
-    """Frames between two keys, both included: how each is reached from either end.
+    """The frames between two anchors, both included, with the warps to either anchor.
 
-    Each way is ``(h', w', 3)`` float32: x and y in the key, and trust 0..1.
+    Each warp is ``(h', w', 3)`` float32: x and y in the anchor, and the confidence 0..1.
     """
 
-    from_first: list[np.ndarray]
-    from_last: list[np.ndarray]
+    to_first: list[np.ndarray]
+    to_last: list[np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.from_first) - 1
+        return len(self.to_first) - 1
 
-    def doubt(self) -> float:
-        """The largest share of a frame that neither key knows."""
-        ways = zip(self.from_first[1:-1], self.from_last[1:-1], strict=True)
-        return max((float((np.maximum(a[..., 2], b[..., 2]) < KNOWN).mean()) for a, b in ways), default=0.0)
+    def occluded(self) -> float:
+        """The largest share of a frame that neither anchor shows."""
+        warps = zip(self.to_first[1:-1], self.to_last[1:-1], strict=True)
+        return max((float((np.maximum(a[..., 2], b[..., 2]) < CONFIDENT).mean()) for a, b in warps), default=0.0)
 
 
 class LookaheadSmoother:
-    """Bidirectional along motion, within a shot; holds back two spans of frames, and never lags in colour.
+    """Bidirectional smoothing along motion within a shot. It holds back two spans of frames; colour never lags.
 
-    Keys are the first and the last frame of a shot and every `every`-th between; where that is None, every LONGEST-th,
-    and spans of which much is known from neither end are halved until all is. A key's colour is the average of all
-    keys before it and the one behind, weighted by ``amount^frames`` and by how well the luma agreed on the way
-    (exponential smoothing in both directions; the weights are carried along, so that the average is exact). Frames
-    between two keys take the colour of both, by distance and trust.
+    The first and the last frame of a shot are anchors, and every `every`-th between. Where `every` is None, it is every
+    MAX_SPAN-th, and a span of which both anchors leave much occluded is halved until they do not.
 
-    Averaging over keys takes out the network's indecision, and a colour that changes does so evenly over a span, so
-    that fewer predictions flicker less.
+    An anchor's colour is the average of all anchors before it and of the next one, weighted by ``amount^frames`` and by
+    how well the luma matched along the motion. That is exponential smoothing in both directions; the weights are warped
+    along with the colour, so the average is exact. A frame between two anchors mixes the colour of both, by distance
+    and confidence.
+
+    Averaging over anchors removes what varies from one prediction to the next. A colour that changes does so evenly
+    over a span, so fewer predictions flicker less.
     """
 
     def __init__(
         self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float, every: int | None = None
     ) -> None:
         self.predict, self.amount, self.every = predict, amount, every
-        self.lag = 2 * (every or LONGEST)
+        self.lag = 2 * (every or MAX_SPAN)
         self.motion = Motion()
         self.reset()
 
     def reset(self) -> None:
-        self.frames: list[Frame] = []  # the last key and what came since
-        self.key: Key | None = None  # the last one
-        self.shown: np.ndarray | None = None  # steadied a*b* of the key before
-        self.span: Span | None = None  # from that to the last one, not given out yet
+        self.frames: list[Frame] = []  # the newest anchor and the frames since
+        self.anchor: AnchorFrame | None = None  # the newest
+        self.smoothed: np.ndarray | None = None  # smoothed a*b* of the anchor before it
+        self.span: Span | None = None  # from that anchor to the newest, not returned yet
 
     def push(self, lightness: np.ndarray) -> list[np.ndarray]:
-        if self.key is None:
-            self.key = self.first_key(lightness)
+        if self.anchor is None:
+            self.anchor = self.first_anchor(lightness)
             self.frames = [self.frame(lightness)]
             return []
         self.frames.append(self.frame(lightness))
-        if len(self.frames) <= (self.every or LONGEST):
+        if len(self.frames) <= (self.every or MAX_SPAN):
             return []
         return self.close()
 
     def finish(self) -> list[np.ndarray]:
-        if self.key is None:
+        if self.anchor is None:
             return []
         done = self.close() if len(self.frames) > 1 else []
-        done += self.give(self.key.total / self.key.weight[..., None])
+        done += self.emit(self.anchor.total / self.anchor.weight[..., None])
         self.reset()
         return done
 
-    def first_key(self, lightness: np.ndarray) -> Key:
+    def first_anchor(self, lightness: np.ndarray) -> AnchorFrame:
         ab = self.predict([lightness])[0]
-        return Key(ab, ab, np.ones(ab.shape[:2], np.float32))
+        return AnchorFrame(ab, ab, np.ones(ab.shape[:2], np.float32))
 
     def frame(self, lightness: np.ndarray) -> Frame:
-        assert self.key is not None
-        height, width = self.key.ab.shape[:2]
-        small = motion.to_grid(lightness, width, height)
-        frame = Frame(lightness, self.motion.grey(small), small)
+        assert self.anchor is not None
+        height, width = self.anchor.ab.shape[:2]
+        cells = motion.to_grid(lightness, width, height)
+        frame = Frame(lightness, self.motion.grey(cells), cells)
         if self.frames:
             past = self.frames[-1]
-            frame.back = self.motion.between(frame.grey, past.grey, width, height)
-            frame.ahead = self.motion.between(past.grey, frame.grey, width, height)
-            frame.back_match = motion.match(move(past.small, frame.back), frame.small)
-            frame.ahead_match = motion.match(move(frame.small, frame.ahead), past.small)
+            frame.backward = self.motion.find_warp(frame.grey, past.grey, width, height)
+            frame.forward = self.motion.find_warp(past.grey, frame.grey, width, height)
+            frame.backward_match = motion.match(warp_planes(past.grid_lightness, frame.backward), cells)
+            frame.forward_match = motion.match(warp_planes(cells, frame.forward), past.grid_lightness)
         return frame
 
     def close(self) -> list[np.ndarray]:
-        """The newest frame becomes a key; gives the frames up to the key before it."""
+        """Make the newest frame an anchor; returns the frames up to the anchor before it."""
         done = []
         for span, last in self.divide(0, len(self.frames) - 1):
             done += self.advance(span, self.frames[last])
@@ -130,60 +132,61 @@ class LookaheadSmoother:
         return done
 
     def divide(self, first: int, last: int) -> list[tuple[Span, int]]:
-        """Spans without much doubt, from frame `first` to `last`, each with its last frame."""
+        """Spans without much occlusion, from frame `first` to `last`, each with its last frame."""
         span = self.connect(first, last)
-        if self.every or len(span) < 2 or span.doubt() <= DOUBT:
+        if self.every or len(span) < 2 or span.occluded() <= MAX_OCCLUDED:
             return [(span, last)]
         middle = (first + last) // 2
         return self.divide(first, middle) + self.divide(middle, last)
 
     def connect(self, first: int, last: int) -> Span:
-        height, width = self.frames[0].small.shape
-        here = np.dstack((motion.grid(width, height), np.ones((height, width), np.float32)))
-        forth, back = [here], [here]
+        """The span from frame `first` to `last`: chains the warps between neighbours."""
+        height, width = self.frames[0].grid_lightness.shape
+        identity = np.dstack((motion.grid(width, height), np.ones((height, width), np.float32)))
+        to_first, to_last = [identity], [identity]
         for i in range(first + 1, last + 1):
-            forth.append(extend(forth[-1], self.frames[i].back, self.frames[i].back_match))
+            to_first.append(extend(to_first[-1], self.frames[i].backward, self.frames[i].backward_match))
         for i in range(last, first, -1):
-            back.append(extend(back[-1], self.frames[i].ahead, self.frames[i].ahead_match))
-        return Span(forth, back[::-1])
+            to_last.append(extend(to_last[-1], self.frames[i].forward, self.frames[i].forward_match))
+        return Span(to_first, to_last[::-1])
 
     def advance(self, span: Span, frame: Frame) -> list[np.ndarray]:
-        """A new key at the end of `span`: the key before it is now known from both sides."""
-        assert self.key is not None
+        """Add an anchor at the end of `span`. The anchor before it now has neighbours on both sides."""
+        assert self.anchor is not None
         ab, fade = self.predict([frame.lightness])[0], np.float32(self.amount ** len(span))
-        trust = fade * span.from_last[0][..., 2]
-        total = self.key.total + trust[..., None] * move(ab, span.from_last[0][..., :2])
-        done = self.give(total / (self.key.weight + trust)[..., None])
-        where, trust = span.from_first[-1][..., :2], fade * span.from_first[-1][..., 2]
-        total = ab + trust[..., None] * move(self.key.total, where)
-        self.key = Key(ab, total, 1.0 + trust * move(self.key.weight, where))
+        weight = fade * span.to_last[0][..., 2]
+        total = self.anchor.total + weight[..., None] * warp_planes(ab, span.to_last[0][..., :2])
+        done = self.emit(total / (self.anchor.weight + weight)[..., None])
+        warp, weight = span.to_first[-1][..., :2], fade * span.to_first[-1][..., 2]
+        total = ab + weight[..., None] * warp_planes(self.anchor.total, warp)
+        self.anchor = AnchorFrame(ab, total, 1.0 + weight * warp_planes(self.anchor.weight, warp))
         self.span = span
         return done
 
-    def give(self, shown: np.ndarray) -> list[np.ndarray]:
-        """The frames from the key before up to the last one, whose steadied a*b* is now known to be `shown`."""
+    def emit(self, smoothed: np.ndarray) -> list[np.ndarray]:
+        """Take the newest anchor's a*b*, now `smoothed`; returns the frames after the anchor before, up to it."""
         done = []
         if self.span is not None:
-            assert self.shown is not None
+            assert self.smoothed is not None
             n = len(self.span)
-            first, last = pad(self.shown), pad(shown)
+            first, last = pad(self.smoothed), pad(smoothed)
             for i in range(1, n):
-                done.append(blend(self.span.from_first[i], first, self.span.from_last[i], last, i / n)[..., :2])
-        self.shown = shown
-        return [*done, shown]
+                done.append(blend(self.span.to_first[i], first, self.span.to_last[i], last, i / n)[..., :2])
+        self.smoothed = smoothed
+        return [*done, smoothed]
 
 
-def extend(way: np.ndarray, where: np.ndarray | None, agrees: np.ndarray | None) -> np.ndarray:
-    """A way to a key, one frame longer."""
-    assert where is not None
-    assert agrees is not None
-    longer = move(way, where)
-    longer[..., 2] *= agrees
+def extend(warp: np.ndarray, step: np.ndarray | None, matched: np.ndarray | None) -> np.ndarray:
+    """A warp to an anchor, made one frame longer by `step`, of which `matched` says how well the luma agrees."""
+    assert step is not None
+    assert matched is not None
+    longer = warp_planes(warp, step)
+    longer[..., 2] *= matched
     return longer
 
 
-def blend(forth: np.ndarray, first: np.ndarray, back: np.ndarray, last: np.ndarray, part: float) -> np.ndarray:
-    """Planes of a frame at `part` 0..1 of the way from the `first` key to the `last`."""
-    near = np.float32(SURE * (1.0 - part)) * (forth[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
-    far = np.float32(SURE * part) * (back[..., 2] * np.float32(1.0 / LEAST) + np.float32(1.0))
-    return cv2.blendLinear(move(first, forth[..., :2]), move(last, back[..., :2]), near, far)
+def blend(to_first: np.ndarray, first: np.ndarray, to_last: np.ndarray, last: np.ndarray, part: float) -> np.ndarray:
+    """Planes of the frame that lies at `part` (0..1) between the `first` anchor and the `last`."""
+    near = np.float32(WEIGHT_SCALE * (1.0 - part)) * (to_first[..., 2] * np.float32(1.0 / MIN_WEIGHT) + np.float32(1.0))
+    far = np.float32(WEIGHT_SCALE * part) * (to_last[..., 2] * np.float32(1.0 / MIN_WEIGHT) + np.float32(1.0))
+    return cv2.blendLinear(warp_planes(first, to_first[..., :2]), warp_planes(last, to_last[..., :2]), near, far)

@@ -1,4 +1,4 @@
-"""Motion between neighbouring frames, found and told on the grid of a*b*."""
+"""Motion between neighbouring frames, as warps on the a*b* grid."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from vidcolor.color.resize import shrink
 
-FLOW_SCALE = 2 / 3  # of the grid that flow is sought on; DIS costs less than half at that size
-STRIDE = 4  # of DIS's patches: a side that is no multiple of it ends in pixels that no patch covers
-LEAST = 16  # pixels that a side has at least, for DIS
-TOLERANCE = 8.0  # L* by which a carried pixel may differ before its colour is doubted
+FLOW_SCALE = 2 / 3  # size at which flow is computed, in sizes of the a*b* grid; DIS costs less than half there
+STRIDE = 4  # of DIS's patches: where a side is not a multiple of it, no patch covers its last pixels
+MIN_SIDE = 16  # pixels; DIS needs that many
+TOLERANCE = 8.0  # difference of L* after a warp at which the match has fallen to 1/e
 
 
 class Motion:
     """Dense Inverse Search (Kroeger et al. 2016, arXiv 1603.03590), ultrafast preset.
 
-    That preset leaves out the two finest scales of the pyramid. It is given a picture that small instead, and all of
-    it: the same flow, without the cost of the scales that it does not look at.
+    That preset skips the two finest scales of the pyramid. So we hand it a picture of that smaller size and let it use
+    every scale: the flow is the same, and the skipped scales are never built.
 
-    One frame is ``grey``, what flow is sought on (uint8), and ``small``, L* on the grid of a*b* ``(h', w')``.
+    A frame comes as ``grey`` (uint8), the picture that flow is computed on; see `grey`.
     """
 
     def __init__(self) -> None:
@@ -29,47 +29,47 @@ class Motion:
         self.flow.setFinestScale(0)
 
     @staticmethod
-    def grey(small: np.ndarray) -> np.ndarray:
-        """L* on the grid of a*b* ``(h', w')`` as the uint8 picture that flow is sought on."""
-        size = tuple(max(LEAST, STRIDE * round(side * FLOW_SCALE / STRIDE)) for side in small.shape[::-1])
-        return cv2.resize(cv2.convertScaleAbs(small, alpha=2.55), size, interpolation=cv2.INTER_AREA)
+    def grey(grid_lightness: np.ndarray) -> np.ndarray:
+        """L* on the a*b* grid ``(h', w')`` as the uint8 picture that flow is computed on."""
+        size = tuple(max(MIN_SIDE, STRIDE * round(side * FLOW_SCALE / STRIDE)) for side in grid_lightness.shape[::-1])
+        return cv2.resize(cv2.convertScaleAbs(grid_lightness, alpha=2.55), size, interpolation=cv2.INTER_AREA)
 
-    def between(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
-        """Where each cell of the `new` frame's grid was in the `old`: a map for `move`, float32 ``(h', w', 2)``."""
+    def find_warp(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Where each cell of the `new` frame's grid was in the `old`: a warp, float32 ``(h', w', 2)``, x and y."""
         flow = self.flow.calc(new, old, None)  # type: ignore[call-overload]
-        cv2.patchNaNs(flow, 0.0)  # which it gives for very thin pictures
-        where = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        cv2.patchNaNs(flow, 0.0)  # DIS returns NaN for very thin pictures
+        warp = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
         for i, stretch in enumerate((width / flow.shape[1], height / flow.shape[0])):
-            where[..., i] *= np.float32(stretch)
-        where += grid(width, height)
-        return where
+            warp[..., i] *= np.float32(stretch)
+        warp += grid(width, height)
+        return warp
 
 
 def to_grid(lightness: np.ndarray, width: int, height: int) -> np.ndarray:
-    """L* on the grid of a*b*, by area averaging."""
+    """L* on the a*b* grid, by area averaging."""
     return shrink(lightness, (width, height))
 
 
-def match(carried: np.ndarray, small: np.ndarray) -> np.ndarray:
-    """How well carried L* agrees with that of the frame it was carried to: 1 where it does, falling to 0."""
-    return np.exp(-(((carried - small) / np.float32(TOLERANCE)) ** 2))
+def match(warped: np.ndarray, grid_lightness: np.ndarray) -> np.ndarray:
+    """How well warped L* agrees with the L* of the frame it was warped to: 1 where they are equal, falling to 0."""
+    return np.exp(-(((warped - grid_lightness) / np.float32(TOLERANCE)) ** 2))
 
 
-def move(planes: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """`planes` ``(h', w')`` or ``(h', w', n)`` carried along a map; the border repeats outside."""
+def warp_planes(planes: np.ndarray, warp: np.ndarray) -> np.ndarray:
+    """`planes` ``(h', w')`` or ``(h', w', n)`` moved along a warp; the border repeats outside."""
     if planes.ndim == 3 and planes.shape[2] == 2:
-        return move(pad(planes), where)[..., :2]
-    return cv2.remap(planes, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+        return warp_planes(pad(planes), warp)[..., :2]
+    return cv2.remap(planes, warp, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
 def pad(planes: np.ndarray) -> np.ndarray:
-    """Two planes as three, for `move`: OpenCV 5 rounds positions to 1/32 with two channels, but not with three."""
+    """Two planes as three: OpenCV 5 rounds the positions of a warp to 1/32 with two channels, not with three."""
     return cv2.merge((*cv2.split(planes), planes[..., 0]))
 
 
 @lru_cache(maxsize=4)
 def grid(width: int, height: int) -> np.ndarray:
-    """x and y of every cell, float32 ``(height, width, 2)``, for reading only."""
+    """x and y of every cell, float32 ``(height, width, 2)``, read-only."""
     cells = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
     cells.setflags(write=False)
     return cells

@@ -1,4 +1,4 @@
-"""Steady colour: predictions of single frames in, a*b* that stands still along motion out."""
+"""The smoothers by name: predictions of single frames in, a*b* that is stable along motion out."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Predict = Callable[[list[np.ndarray]], np.ndarray]  # L* pictures (h, w) of one 
 
 
 class Smoother(Protocol):
-    """Filter over the frames of one shot after the other; it alone decides which frames the network sees.
+    """Filters the frames of one shot after the other, and decides which of them the network sees.
 
-    Nothing is carried from one shot to the next, so a shot comes out the same whatever surrounds it.
+    It keeps nothing from one shot to the next, so a shot comes out the same whatever surrounds it.
     """
 
-    lag: int  # frames that it may hold back; 0 is causal
+    lag: int  # frames that it may hold back; 0: causal
 
     def push(self, lightness: np.ndarray) -> list[np.ndarray]:
-        """Take the next frame's small L* ``(h, w)``; gives a*b* ``(h', w', 2)`` of the frames now ready, in order."""
+        """Take L* ``(h, w)`` of the next luma proxy; returns a*b* ``(h', w', 2)`` of the frames now ready, in order."""
 
     def finish(self) -> list[np.ndarray]:
-        """The shot is over: a*b* of all frames still held; what comes next begins anew."""
+        """End the shot: returns a*b* of all frames still held. The next frame starts from scratch."""
 
 
 SMOOTHERS: dict[str, Callable[[Predict, ColorizeOptions], Smoother]] = {

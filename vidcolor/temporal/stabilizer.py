@@ -1,4 +1,4 @@
-"""From small pictures to steady colour: shots, and the smoother within each."""
+"""From luma proxies to stable colour: shots, deflicker, and the smoother within each shot."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from vidcolor.temporal.smoothers import SMOOTHERS, Predict, smoother_name
 
 
 @dataclass(frozen=True)
-class Steadied:
-    """The colour of a frame."""
+class StableColor:
+    """The colour of a frame, stable in time."""
 
     ab: np.ndarray  # (h', w', 2)
-    kind: str  # empty, or how the shot begins that begins here; see shots.Decided
-    anew: bool  # nothing of the frame before may be kept: a shot begins, or every frame stands alone
+    kind: str  # how a shot begins with this frame, empty where none does; see shots.detector.Decided
+    anew: bool  # keep nothing of the frame before: a shot begins, or there is no smoothing
 
 
-class Steady:
-    """Consecutive frames in, steady a*b* out, some frames later; nothing is kept across shots.
+class Stabilizer:
+    """Takes consecutive frames and returns stable a*b*, some frames later; keeps nothing across shots.
 
-    `predict` runs the network. `live` says that no frame may be held back. `shots` are given where they are known.
+    `predict` runs the network. With `live` no frame is held back. Pass `shots` where they are known beforehand.
 
     Attributes:
-        shots_begun: so far.
+        shots_begun: number of shots so far.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class Steady:
     ) -> None:
         self.clock = clock or Clock()
         self.shots = shots or (LiveShots() if live else ShotDetector())
-        self.waiting: deque[np.ndarray] = deque()  # L* of frames of which it is not decided whether a shot begins
+        self.waiting: deque[np.ndarray] = deque()  # L* of frames that the shot detector has not decided on
         self.shots_begun, self.kind = 0, ""
         name = smoother_name(options, live=live)
-        self.deflicker = Deflicker() if name != "none" else None  # without smoothing frames stand alone
+        self.deflicker = Deflicker() if name != "none" else None  # without smoothing each frame stands alone
         self.smoother = SMOOTHERS[name](lambda x: self.clock.time("network", predict, x), options)
 
-    def push(self, small: LumaProxy) -> list[Steadied]:
+    def push(self, proxy: LumaProxy) -> list[StableColor]:
         """The frames that are ready, in order."""
-        self.waiting.append(small.lightness)
-        return self.take(self.clock.time("smoothing", self.shots.push, small.lightness))
+        self.waiting.append(proxy.lightness)
+        return self.take(self.clock.time("smoothing", self.shots.push, proxy.lightness))
 
-    def finish(self) -> list[Steadied]:
+    def finish(self) -> list[StableColor]:
         """The frames still held, at the film's end."""
         return self.take(self.clock.time("smoothing", self.shots.finish)) + self.end_shot()
 
-    def take(self, decided: list[Decided]) -> list[Steadied]:
-        done: list[Steadied] = []
+    def take(self, decided: list[Decided]) -> list[StableColor]:
+        done: list[StableColor] = []
         for _, kind in decided:
             if kind:
                 done += self.end_shot()
@@ -71,14 +71,14 @@ class Steady:
             done += self.mark(self.clock.time("smoothing", self.smoother.push, lightness))
         return done
 
-    def end_shot(self) -> list[Steadied]:
+    def end_shot(self) -> list[StableColor]:
         if self.deflicker:
             self.deflicker.reset()
         return self.mark(self.clock.time("smoothing", self.smoother.finish))
 
-    def mark(self, ready: list[np.ndarray]) -> list[Steadied]:
+    def mark(self, ready: list[np.ndarray]) -> list[StableColor]:
         done = []
         for ab in ready:
-            done.append(Steadied(ab, self.kind, bool(self.kind) or self.deflicker is None))
+            done.append(StableColor(ab, self.kind, bool(self.kind) or self.deflicker is None))
             self.kind = ""
         return done
