@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.test_cli import vidcolor
+from tests.commands import vidcolor
 from vidcolor.backends import driver_present
 from vidcolor.backends.cache import EngineCache, sidecar
 from vidcolor.backends.shapes import ANY, Shapes

@@ -72,3 +72,17 @@ def test_every_codec_is_in_the_wheel_and_takes_8_bit_film(encoder):
 def test_a_wrong_format_lists_the_right_ones():
     with pytest.raises(OptionError, match="yuv420p10le"):
         choose_format(["yuv420p", "yuv420p10le"], "yuv420p", "yuv999p", "x264")
+
+
+@pytest.mark.parametrize("name", ["p010le", "p210le", "nv12", "yuyv422"])
+def test_luma_survives_the_way_to_the_native_format(name):
+    """At widths that fill no vector too, and every time: swscale's threads must not be let loose on it."""
+    frame = av.VideoFrame(322, 242, name)
+    depth = frame.format.components[0].bits
+    kind = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    step = 2 if name == "yuyv422" else 1
+    luma = np.random.default_rng(0).integers(0, 2**depth, (242, 322)).astype(kind)
+    rows = np.frombuffer(memoryview(frame.planes[0]), kind).reshape(242, -1)
+    rows[:, : 322 * step : step] = luma << (8 * kind.itemsize - depth)
+    for _ in range(200):  # it is a race
+        np.testing.assert_array_equal(plane(to_native(frame), 0), luma)

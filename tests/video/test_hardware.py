@@ -17,7 +17,7 @@ from vidcolor.video.device import cuda_accel, no_nvdec, off_card
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.reader import Reader
 
-no_card = pytest.mark.skipif(driver_present(), reason="there is a card; tests/test_card.py uses it")
+no_card = pytest.mark.skipif(driver_present(), reason="there is a card; tests/frames/test_card.py uses it")
 
 
 @pytest.fixture

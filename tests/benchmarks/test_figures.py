@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 from vidcolor.models.files import open_model
 
-WEIGHTS = ROOT / "vidcolor" / "weights"
+WEIGHTS = ROOT / "vidcolor" / "models" / "weights"
 
 
 def test_the_benchmarks_readme_is_made_from_the_results():

@@ -10,17 +10,13 @@ import time
 import pytest
 from PIL import Image
 
+from tests.commands import vidcolor
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
 from vidcolor.cli import serve, webcam
 from vidcolor.cli.main import make_parser, seconds
 from vidcolor.errors import OptionError
 from vidcolor.film.batch import plan
-
-
-def vidcolor(*args, **extra):
-    command = [sys.executable, "-m", "vidcolor", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **extra)
 
 
 @pytest.mark.parametrize(("command", "shows"), [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token")])
