@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 # A folder or file of the package may import only what stands before it in this list, or itself; see CONTRIBUTING.md.
 LAYERS = (
-    "errors", "options", "color", "models", "backends", "video", "merge", "shots", "temporal", "conditions", "frames",
+    "errors", "atomic", "options", "color", "models", "backends", "video", "merge", "shots", "temporal", "conditions", "frames",
     "stills", "film", "api", "live", "cli", "__main__",
 )  # fmt: skip
 OUTSIDE = ("vidcolor", "training", "benchmarks", "engines")  # and these the same way

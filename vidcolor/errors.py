@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of pairs (bytes that are no text), ends of lines
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that cannot command a terminal: a newline in a file's name becomes ``\\n``."""
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in UNSEEN else c for c in text)
+
 
 class VidcolorError(Exception):
-    """Base of all errors that vidcolor raises on purpose."""
+    """Base of all errors that vidcolor raises on purpose; as text it is always one line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(VidcolorError, ValueError):
