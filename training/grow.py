@@ -23,8 +23,9 @@ def grow(generator: Generator, config: GeneratorConfig, name: Path | str = "the 
         ValueError: `config` is smaller in a part, or of another kind.
     """
     old = generator.config
-    narrower = any(a < b for a, b in zip(config.decoder, old.decoder, strict=False))
-    if any(getattr(old, k) != getattr(config, k) for k in FIXED) or config.blocks < old.blocks or narrower:
+    smaller = config.blocks < old.blocks or config.conditions < old.conditions
+    smaller |= any(a < b for a, b in zip(config.decoder, old.decoder, strict=False))
+    if smaller or any(getattr(old, k) != getattr(config, k) for k in FIXED):
         raise ValueError(f"{name}: holds a generator of another shape than the preset's")
     if replace(config, decoder=old.decoder, blocks=old.blocks, conditions=old.conditions) == config:
         generator.config = config

@@ -63,3 +63,13 @@ TINY_CLASSIC = dataclasses.replace(
     steps=20,
     batch=4,
 )
+TINY_CONDITIONED = dataclasses.replace(
+    PRESETS["conditioned"],
+    generator=dataclasses.replace(PRESETS["conditioned"].generator, blocks=1),
+    stages=(Stage(1.0, 64, "deep"),),
+    steps=8,
+    batch=4,
+    warmup=2,
+    score_every=4,
+    weights={},
+)

@@ -140,13 +140,13 @@ def test_learning_the_decoding_buys_colour(photos):
 
 def test_a_learnt_decoding_is_taken_over(photos, tmp_path):
     source = open_model()
-    generator = prepare(dataclasses.replace(TINY, steps=1), photos, source.path)
+    generator, _ = prepare(dataclasses.replace(TINY, steps=1), photos, source.path)
     take_decoding(generator, source.path)
     shipped = load_generator(source)
     lightness = torch.rand(1, 1, 64, 64) * 100
     with torch.no_grad():
         torch.testing.assert_close(generator.eval()(lightness), shipped(lightness), atol=1e-3, rtol=0)
-    other = prepare(TINY, photos)  # bins of other pictures
+    other, _ = prepare(TINY, photos)  # bins of other pictures
     with pytest.raises(ValueError, match="colour bins"):
         take_decoding(other, source.path)
 
@@ -154,7 +154,7 @@ def test_a_learnt_decoding_is_taken_over(photos, tmp_path):
 @pytest.mark.parametrize("learnt", [False, True])
 def test_export_round_trip(photos, tmp_path, learnt):
     config = dataclasses.replace(TINY.generator, temperature=0.8, prior_correction=0.2, saturation=1.1)
-    generator = prepare(dataclasses.replace(TINY, generator=config), photos).eval()
+    generator = prepare(dataclasses.replace(TINY, generator=config), photos)[0].eval()
     if learnt:
         generator.colours += torch.randn_like(generator.colours)
         generator.offset += torch.randn_like(generator.offset)
@@ -194,7 +194,7 @@ def test_the_classic_exports_too(photos, tmp_path, norm):
 def test_safetensors_hold_the_weights_and_the_configuration(photos, tmp_path):
     from safetensors import safe_open
 
-    generator = prepare(TINY, photos)
+    generator, _ = prepare(TINY, photos)
     export_safetensors(generator, tmp_path / "m.safetensors")
     with safe_open(tmp_path / "m.safetensors", "pt") as file:
         assert json.loads(file.metadata()["config"])["encoder"] == "lite2"

@@ -10,7 +10,7 @@ from PIL import Image
 pytest.importorskip("torch")
 
 from tests.training.conftest import learnable, write_shard
-from training.pictures import hold_out, open_pictures, write_npy
+from training.pictures import hold_out, label_of, open_pictures, weighted, write_npy
 
 
 @pytest.fixture
@@ -163,3 +163,40 @@ def test_other_bad_input(tmp_path, shard):
         open_pictures([tmp_path / "text.tar"])
     with pytest.raises(ValueError, match="parts are of the npy layout"):
         open_pictures([shard], parts=[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("photos/000123-fsacolor.avif", "fsacolor"), ("000123-nips17.webp", "nips17"), ("7-a_b.jpg", "a_b"),
+        ("photos/holiday.jpg", ""), ("000123.avif", ""), ("000123-two words.avif", ""), ("a-000123-x.avif", ""),
+    ],
+)  # fmt: skip
+def test_a_name_tells_its_source(name, label):
+    assert label_of(name) == label
+
+
+def test_sources_are_weighted_in_halves(tmp_path):
+    folder = tmp_path / "named"
+    folder.mkdir()
+    labels = ["film", "film", "flower", "face", "street"]
+    for i, label in enumerate(labels):
+        Image.fromarray(learnable(i, 40, 40)).save(folder / f"{i:06}-{label}.png")
+    plain = open_pictures([folder])
+    assert plain.labels == tuple(labels)
+    found = weighted(plain, {"film": 2.0, "flower": 0.5, "face": 1.5})
+    assert [found.labels.count(x) for x in ("film", "flower", "face", "street")] == [2 * 4, 1, 3, 2]
+    assert len(found) == found.parts[0] == 14
+    for number, i in enumerate([0] * 4 + [1] * 4 + [2] + [3] * 3 + [4] * 2):
+        np.testing.assert_array_equal(found[number], learnable(i, 40, 40))
+    rest, aside = hold_out(plain, 1)
+    assert rest.labels == ("film", "flower", "face", "street")
+    assert len(aside) == 1
+
+
+def test_avif_is_read(tmp_path):
+    rgb = learnable(1, 208, 240)
+    Image.fromarray(rgb).save(tmp_path / "000001-made.avif", quality=80)
+    (found,) = open_pictures([tmp_path], min_chroma=6)[:]
+    assert found.shape == rgb.shape
+    assert np.abs(found.astype(int) - rgb).mean() < 6

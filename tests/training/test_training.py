@@ -80,7 +80,7 @@ def test_discriminators_are_built_as_named():
 
 
 def test_stages_freeze_what_they_say(photos):
-    generator = prepare(TINY, photos)
+    generator, _ = prepare(TINY, photos)
     counts = {}
     for encoder in ("frozen", "pointwise", "all"):
         set_trainable(generator, Stage(1.0, 64, encoder))
@@ -137,7 +137,7 @@ def test_the_time_limit_saves_and_stops(photos, tmp_path):
 def test_training_learns(photos, tmp_path):
     preset = dataclasses.replace(TINY, stages=(Stage(1.0, 64, "frozen"),), steps=30, learning_rate=3e-3)
     train(preset, photos, photos[:4], tmp_path)
-    log_prior = prepare(preset, photos).log_prior
+    log_prior = prepare(preset, photos)[0].log_prior
     prior_entropy = -(log_prior.exp() * log_prior).sum().item()  # what knowing nothing but the prior costs
     assert rows_of(tmp_path)[-1]["loss"] < prior_entropy - 0.1
 
