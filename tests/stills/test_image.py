@@ -13,7 +13,9 @@ from tests.conftest import SAMPLE
 from tests.films import read
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.errors import InputError, OutputError
-from vidcolor.stills.image import color_picture, neutral_curve, read_still
+from vidcolor.stills.image import color_picture
+from vidcolor.stills.profiles import neutral_curve
+from vidcolor.stills.read import read_still
 
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 
@@ -86,7 +88,7 @@ def test_exif_orientation(photo, tmp_path, turn):
     from PIL import ImageOps
 
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
-    np.testing.assert_array_equal(read_still(path).signal, expected.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_still(path).page().signal, expected.astype(np.uint16) * 257)
 
 
 def test_orientation_is_applied_once_and_other_exif_kept(colorizer, photo, tmp_path):
@@ -104,13 +106,13 @@ def test_a_profile_is_turned_into_srgb(photo, tmp_path):
     """A linear grey profile: 50 % of light is 188 in sRGB, not 128."""
     linear = grey_profile(gamma=1.0)
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None], 8, 0)
-    still = read_still(save(tmp_path / "in.tif", ramp, icc_profile=linear))
+    still = read_still(save(tmp_path / "in.tif", ramp, icc_profile=linear)).page()
     light = np.arange(256) / 255
     srgb = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light) * 65535
     assert np.abs(still.signal[0].astype(float) - srgb)[2:].max() < 600
     srgb_profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     rgb = np.repeat(photo[..., None], 3, 2)
-    same = read_still(save(tmp_path / "srgb.png", rgb, icc_profile=srgb_profile))
+    same = read_still(save(tmp_path / "srgb.png", rgb, icc_profile=srgb_profile)).page()
     assert np.abs(same.signal.astype(int) - photo.astype(int) * 257).max() <= 300
     np.testing.assert_array_equal(neutral_curve(b"damaged", "L"), np.arange(65536))
 
@@ -189,7 +191,7 @@ def test_tiff_to_tiff_and_jpeg_can_be_opened(colorizer, photo, tmp_path):
 def test_float_and_32_bit_samples(tmp_path, photo):
     for name, values in {"f.tif": photo.astype(np.float32) / 255, "i.tif": photo.astype(np.int32) * 200}.items():
         Image.fromarray(values).save(tmp_path / name)
-        signal = read_still(tmp_path / name).signal
+        signal = read_still(tmp_path / name).page().signal
         assert np.corrcoef(signal.ravel(), photo.ravel())[0, 1] > 0.999
         assert signal.max() > 40000
 
