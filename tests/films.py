@@ -16,7 +16,7 @@ def luma_of(frame: av.VideoFrame) -> np.ndarray:
     dtype = np.dtype(np.uint8 if first.bits == 8 else np.uint16)
     plane = frame.planes[first.plane]
     rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
-    step = 2 if frame.format.name in ("ya8", "ya16le") else 1
+    step = 2 if frame.format.name in ("ya8", "ya16le", "yuyv422") else 1
     return rows[:, : frame.width * step : step].copy()
 
 
@@ -86,6 +86,8 @@ def make_grey(source: Path, target: Path, *, frames: int | None = None, aspect: 
 
 
 def chroma_spread(frame: av.VideoFrame) -> float:
-    """Standard deviation of the two chroma planes together: 0 for grey."""
-    planes = [np.frombuffer(memoryview(p), np.uint8).reshape(p.height, -1)[:, : p.width] for p in frame.planes[1:3]]
-    return float(np.hypot(planes[0].astype(float).std(), planes[1].astype(float).std()))
+    """Standard deviation of the two chroma planes together, in codes of 8 bits: 0 for grey."""
+    depth = frame.format.components[0].bits
+    kind = np.uint8 if depth == 8 else np.uint16
+    planes = [np.frombuffer(memoryview(p), kind).reshape(p.height, -1)[:, : p.width] for p in frame.planes[1:3]]
+    return float(np.hypot(*(plane.astype(float).std() for plane in planes))) / 2 ** (depth - 8)

@@ -120,9 +120,24 @@ def test_the_command_lists_and_clears(tmp_path, monkeypatch):
     assert "1 engines removed" in vidcolor("engines", "clear").stderr
     assert not kept_by_a_provider.exists()
     assert json.loads(vidcolor("engines", "list", "--json").stdout)["engines"] == []
+
+
+@pytest.mark.skipif(driver_present(), reason="there is a card: the next test builds on it")
+def test_the_command_says_why_an_engine_cannot_be_built_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDCOLOR_CACHE", str(tmp_path))
     refused = vidcolor("engines", "build", "--backend", "tensorrt")
-    if refused.returncode:  # no card here
-        assert refused.stderr.startswith("vidcolor: backend tensorrt: ")
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("vidcolor: backend tensorrt: ")
+    assert "no engines" in vidcolor("engines").stdout
+
+
+@pytest.mark.skipif(not driver_present(), reason="needs an NVIDIA card; where there is one this must not be skipped")
+def test_the_command_builds_an_engine_on_this_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDCOLOR_CACHE", str(tmp_path))
+    built = vidcolor("engines", "build", "--backend", "tensorrt")
+    assert built.returncode == 0, built.stderr
+    assert len(json.loads(vidcolor("engines", "--json").stdout)["engines"]) == 1
 
 
 def test_shapes_are_checked():
@@ -232,5 +247,4 @@ def test_bench_tells_what_runs_here_and_what_does_not(monkeypatch, capsys):
     assert main(["bench", "--seconds", "0.05"]) == 0
     told = capsys.readouterr().out
     assert "openvino f32, film: " in told
-    if not driver_present():
-        assert "tensorrt: not run, no NVIDIA driver" in told
+    assert ("tensorrt, film: " if driver_present() else "tensorrt: not run, no NVIDIA driver") in told

@@ -105,7 +105,7 @@ def test_cdc_is_the_mean_over_steps_channels_and_frames():
     alternating = np.stack([histogram(x) for x in (black, white) * 3])
     assert cdc(alternating) == pytest.approx(np.log(2) / 3)  # t = 1 sees it, 2 and 4 do not
     cut = np.stack([histogram(x) for x in [black] * 6 + [white] * 6])
-    assert cdc(cut) > 0
+    assert cdc(cut) == pytest.approx(np.log(2) * (1 / 11 + 2 / 10 + 4 / 8) / 3)
     assert cdc(cut, cuts=[6]) == 0.0
 
 

@@ -28,10 +28,12 @@ def settings():
 
 @no_card
 def test_without_a_card_the_decoder_says_what_ffmpeg_says():
-    assert hardware.find_decoder() == (
-        None,
-        "decoding on the CPU: NVDEC does not start here, Operation not permitted",
-    )
+    with pytest.raises(av.FFmpegError) as told:
+        cuda_accel().create(av.Codec("h264", "r"))
+    accel, why = hardware.find_decoder()
+    assert accel is None
+    assert why.startswith("decoding on the CPU")
+    assert told.value.strerror in why
 
 
 @no_card
@@ -88,33 +90,60 @@ def test_nvenc_that_does_not_start_is_said_with_ffmpegs_reason(settings):
     assert why == "encoding on the CPU (libx264): NVENC does not start here, Operation not permitted"
 
 
+@pytest.fixture
+def ready_nvenc(monkeypatch):
+    """A card whose NVENC opens with any settings."""
+    monkeypatch.setattr(hardware, "try_encoder", lambda settings: "")
+
+
 @pytest.mark.parametrize(
-    ("codec", "changes", "told", "expected"),
+    ("codec", "changes", "told", "named"),
     [
-        ("x265", {"codec": "x265"}, {}, "x265 was asked for"),
-        ("x264", {"codec": "x264"}, {}, "x264 was asked for"),
-        ("vp9", {}, {}, "NVENC has no vp9"),
-        ("x264", {"preset": "slow"}, {}, "preset slow is one of x264's"),
-        ("x264", {}, {"pix_fmt": "yuv444p"}, "NVENC takes no yuv444p from the card's memory"),
-        ("x264", {}, {"field_order": "tff"}, "the film is interlaced"),
-        ("x264", {"crf": 16}, {}, ""),
-        ("x264", {}, {"pix_fmt": "yuv420p10le", "encoding": Encoding(depth=10)}, ""),
+        ("x265", {"codec": "x265"}, {}, "x265"),
+        ("x264", {"codec": "x264"}, {}, "x264"),
+        ("vp9", {}, {}, "vp9"),
+        ("x264", {"preset": "slow"}, {}, "slow"),
+        ("x264", {}, {"pix_fmt": "yuv444p"}, "yuv444p"),
+        ("x264", {}, {"field_order": "tff"}, "interlaced"),
     ],
 )
-def test_what_nvenc_is_not_asked_to_do(settings, codec, changes, told, expected):
+def test_what_nvenc_is_not_asked_to_do(ready_nvenc, settings, codec, changes, told, named):
+    """The film keeps its encoder on the CPU, although the card would do; the line names what stands against it."""
     settings = dataclasses.replace(settings, **told)
-    assert hardware.unsuited(settings, ColorizeOptions(**changes), codec) == expected
+    chosen, why = hardware.choose_encoder(settings, ColorizeOptions(**changes), codec)
+    assert chosen == settings
+    assert why.startswith("encoding on the CPU (libx264): ")
+    assert named in why.removeprefix("encoding on the CPU (libx264): ")
 
 
-def test_settings_for_nvenc(settings, monkeypatch):
-    monkeypatch.setattr(hardware, "try_encoder", lambda settings: "")
-    chosen, why = hardware.choose_encoder(settings, ColorizeOptions(crf=16), "x264")
+@pytest.mark.parametrize(
+    ("changes", "told", "on_card"),
+    [
+        ({}, {}, "nv12"),
+        ({"crf": 16}, {}, "nv12"),
+        ({}, {"pix_fmt": "yuv420p10le", "encoding": Encoding(depth=10)}, "p010le"),
+    ],
+)
+def test_what_nvenc_takes(ready_nvenc, settings, changes, told, on_card):
+    settings = dataclasses.replace(settings, **told)
+    chosen, why = hardware.choose_encoder(settings, ColorizeOptions(**changes), "x264")
     assert why == "encoding on the card: h264_nvenc"
-    assert (chosen.encoder, chosen.pix_fmt, chosen.on_card) == ("h264_nvenc", "nv12", True)
-    assert dict(chosen.options) == {"rc": "vbr", "b": "0", "preset": "p5", "cq": "16"}
+    assert (chosen.encoder, chosen.pix_fmt, chosen.on_card) == ("h264_nvenc", on_card, True)
     assert chosen.accel is not None
     assert chosen.accel.is_hw_owned
     assert settings.accel is None
+
+
+def test_ffmpeg_knows_the_options_for_nvenc_and_takes_their_values(settings):
+    """FFmpeg reads an encoder's options before it asks for the card, so this holds without one."""
+    made = hardware.for_nvenc(settings, ColorizeOptions(crf=16), "x264")
+    made = dataclasses.replace(made, on_card=False)  # with frames in the card's memory it asks for the card first
+    assert hardware.try_encoder(made) not in ("Invalid argument", "Numerical result out of range")
+    for name, _ in made.options:
+        broken = dataclasses.replace(made, options=((name, "nonsense"),))
+        assert hardware.try_encoder(broken) == "Invalid argument", name
+    quality = {crf: dict(hardware.for_nvenc(settings, ColorizeOptions(crf=crf), "x264").options) for crf in (16, 30)}
+    assert {crf: options["cq"] for crf, options in quality.items()} == {16: "16", 30: "30"}
 
 
 def test_an_encoder_that_is_there_is_found():

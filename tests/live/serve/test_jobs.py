@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -112,18 +113,37 @@ def test_nothing_of_one_visitor_is_visible_to_another(colorizer, photo):
     run(work)
 
 
-def test_events_tell_what_becomes_of_a_job(colorizer, short_film):
+def test_events_tell_what_becomes_of_a_job(colorizer, short_film, monkeypatch):
+    order = ("queued", "running", "done")
+    go_on, predict = threading.Event(), colorizer.backend.predict
+
+    def waiting(lightness):
+        assert go_on.wait(60)
+        return predict(lightness)
+
+    monkeypatch.setattr(colorizer.backend, "predict", waiting)
+
+    async def next_states(events):
+        while True:
+            line = await asyncio.wait_for(events.content.readline(), 60)
+            if line.startswith(b"data: "):
+                return {j["name"]: j["state"] for j in json.loads(line[6:])["jobs"]}
+
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor:
             async with visitor.get("/api/jobs/events") as events:
                 assert events.content_type == "text/event-stream"
-                await upload(visitor, short_film.read_bytes(), kind="film")
-                states = []
-                while "done" not in states:
-                    line = await asyncio.wait_for(events.content.readline(), 60)
-                    if line.startswith(b"data: "):
-                        states += [j["state"] for j in json.loads(line[6:])["jobs"]]
-                assert set(states) <= {"queued", "running", "done"}
+                for name in ("first.mp4", "second.mp4"):
+                    await upload(visitor, short_film.read_bytes(), kind="film", name=name)
+                told = [await next_states(events)]
+                while told[-1] != {"first.mp4": "running", "second.mp4": "queued"}:
+                    told.append(await next_states(events))
+                go_on.set()
+                while told[-1] != {"first.mp4": "done", "second.mp4": "done"}:
+                    told.append(await next_states(events))
+            for name in ("first.mp4", "second.mp4"):
+                states = [order.index(states[name]) for states in told if name in states]
+                assert states == sorted(states), f"{name} went back"
             await until(lambda: not site.server.streams, "the stream's end", 30)
 
     run(work)
