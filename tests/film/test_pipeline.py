@@ -16,7 +16,7 @@ from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
 from vidcolor.film.pipeline import Worker, colorize_film
-from vidcolor.video.encoder import Encoder, film_threads
+from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader
 
 MILLISECOND = Fraction(1, 1000)
@@ -287,6 +287,8 @@ def test_a_failure_in_the_middle_reaches_the_caller_and_leaves_nothing(colorizer
 
 def test_ctrl_c_while_the_encoder_drains(colorizer, short_film, tmp_path, monkeypatch):
     """The main thread only waits by then; the writer must be stopped and joined before the file is closed."""
+    from vidcolor.video.encoder import Encoder
+
     finish = Encoder.finish
 
     def slow(self):
@@ -317,6 +319,8 @@ def test_cancel_leaves_nothing(colorizer, grey, tmp_path):
 
 @pytest.mark.parametrize("stage", ["network", "encode"])
 def test_progress_tells_frames_and_the_slowest_stage(colorizer, short_film, tmp_path, monkeypatch, stage):
+    from vidcolor.video.encoder import Encoder
+
     slow = {"network": (colorizer.backend, "predict"), "encode": (Encoder, "encode")}
     owner, name = slow[stage]
     work = getattr(owner, name)
