@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from vidcolor.backends import make_backend
-from vidcolor.color.proxy import ProxySize, crop_grid, network_input
 from vidcolor.errors import OptionError
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.network import Network
 from vidcolor.frames.summary import Progress, Summary
 from vidcolor.models.files import open_model
-from vidcolor.options import ColorizeOptions
-from vidcolor.stills.image import color_picture, colorize_still, is_still, picture_preview
-from vidcolor.temporal.stabilizer import Stabilizer
+from vidcolor.options import ColorizeOptions, ColorOptions
+from vidcolor.stills.frames import ArrayFrame, ArrayFrames
+from vidcolor.stills.image import colorize_still, is_still
 
 
 def colorize(
@@ -33,7 +34,9 @@ def colorize(
 
 
 class Colorizer:
-    """A loaded model with its options; use it for many files or pictures, and `close` it (or use `with`).
+    """A loaded model; use it for many files or pictures, and `close` it (or use `with`).
+
+    `options` chooses backend and model, and holds for every call that does not bring its own.
 
     Raises:
         BackendError: the wanted backend is missing or cannot run here.
@@ -58,18 +61,21 @@ class Colorizer:
         self,
         source: str | Path,
         target: str | Path,
+        options: ColorizeOptions | None = None,
         *,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> Summary:
         """Colour one film or still; a film can be stopped from another thread by `cancel`."""
+        options = options or self.options
         if is_still(source):
-            if self.options.shots or self.options.save_shots:
+            if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
-            return colorize_still(Path(source), Path(target), self.backend, self.options)
-        return colorize_film(source, Path(target), self.backend, self.options, progress=progress, cancel=cancel)
+            return colorize_still(Path(source), Path(target), self.backend, options)
+        hooks, digest = Hooks(progress, cancel), self.model.metadata.get("sha256", "")
+        return colorize_film(source, Path(target), self.backend, options, hooks=hooks, model=digest)
 
-    def image(self, picture: np.ndarray) -> np.ndarray:
+    def image(self, picture: np.ndarray, options: ColorOptions | None = None) -> np.ndarray:
         """A picture ``(h, w)`` or ``(h, w, 3)`` in sRGB, uint8, uint16 or float in 0..1, to RGB ``(h, w, 3)``.
 
         The type stays, and so does the luma of every pixel, up to rounding.
@@ -77,26 +83,21 @@ class Colorizer:
         Raises:
             ValueError: the array has another shape or type.
         """
-        return next(self._frames([picture], replace(self.options, smoother="none", every=None, batch=1)))
+        (done,) = self.frames([picture], options)  # the first frame of a shot is as predicted
+        return done
 
-    def frames(self, pictures: Iterable[np.ndarray], *, smoothing: float | None = None) -> Iterator[np.ndarray]:
+    def frames(
+        self, pictures: Iterable[np.ndarray], options: ColorOptions | None = None, *, smoothing: float | None = None
+    ) -> Iterator[np.ndarray]:
         """Consecutive frames of one size, as `image` takes and gives them, steadied in time.
 
         `smoothing` overrides that of the options. One frame comes out for each that goes in, without delay.
         """
-        options = self.options if smoothing is None else replace(self.options, smoothing=smoothing)
-        yield from self._frames(pictures, replace(options, batch=1))  # so that no frame waits for others
-
-    def _frames(self, pictures: Iterable[np.ndarray], options: ColorizeOptions) -> Iterator[np.ndarray]:
-        size: ProxySize | None = None
-
-        def predict(lightness: list[np.ndarray]) -> np.ndarray:
-            assert size is not None
-            return crop_grid(self.backend.predict(network_input(lightness, size)), size, self.backend.stride)
-
-        stabilizer = Stabilizer(predict, options, live=True)
-        for picture in pictures:
-            signal, small = picture_preview(picture, self.options.size)
-            size = ProxySize(small.lightness.shape[1], small.lightness.shape[0])
-            (colour,) = stabilizer.push(small)
-            yield color_picture(signal, small, colour.ab * np.float32(self.options.strength), picture.dtype)
+        options = options or self.options
+        if smoothing is not None:
+            options = replace(options, smoothing=smoothing)
+        memory = ArrayFrames(options.size)
+        colorizer = FrameColorizer(memory, lambda x: Network(self.backend, memory.size)(x), options, live=True)
+        for number, picture in enumerate(pictures):
+            for item in colorizer.push(colorizer.prepare(number, ArrayFrame(picture))):
+                yield from colorizer.merge(item)

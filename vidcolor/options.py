@@ -23,8 +23,8 @@ BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
 
 @dataclass(frozen=True)
-class ColorizeOptions:
-    """How to colour and how to write; the defaults suit a film.
+class ColorOptions:
+    """How frames are coloured.
 
     Raises:
         OptionError: a value is out of its range.
@@ -38,21 +38,9 @@ class ColorizeOptions:
     smoother: str = "auto"  # how; see SMOOTHERS; auto: lookahead for files, flow where no frame may wait
     every: int | None = None  # the network sees every so-many-th frame; None: as motion asks
     batch: int = 4  # frames the network sees at once, where it sees all of them and nothing is smoothed
-    shots: Path | None = None  # cut list to go by; None: shots are found
-    save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
-    codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
-    crf: float | None = None  # quality on the codec's own scale; None: the codec's default
-    preset: str | None = None  # speed on the codec's own scale; None: the codec's default
-    pix_fmt: str | None = None  # pixel format of the output; None: the source's, as far as the codec has it
-    start: float | None = None  # seconds from the start of the film
-    end: float | None = None  # seconds from the start of the film
-    compare: bool = False  # source on the left, coloured on the right
-    overwrite: bool = False  # replace a target that exists
 
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, BACKENDS)
-        if self.codec is not None:
-            check_choice("codec", self.codec, tuple(CODECS))
         check_range("size", self.size, 32, 4096)
         check_range("strength", self.strength, 0.0, 2.0)
         check_range("smoothing", self.smoothing, 0.0, 1.0)
@@ -62,6 +50,42 @@ class ColorizeOptions:
             if self.every > 1 and self.smoother in ("none", "ema"):
                 raise OptionError(f"smoother {self.smoother} needs every frame; leave every out, or take lookahead")
         check_range("batch", self.batch, 1, 256)
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How a film is written.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    codec: str | None = None  # a key of CODECS; None: vp9 for webm, x264 for all others
+    crf: float | None = None  # quality on the codec's own scale; None: the codec's default
+    preset: str | None = None  # speed on the codec's own scale; None: the codec's default
+    pix_fmt: str | None = None  # pixel format of the output; None: the source's, as far as the codec has it
+    compare: bool = False  # source on the left, coloured on the right
+    overwrite: bool = False  # replace a target that exists
+
+    def __post_init__(self) -> None:
+        if self.codec is not None:
+            check_choice("codec", self.codec, tuple(CODECS))
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """Which part of a film, and its shots.
+
+    Raises:
+        OptionError: a value is out of its range, or two contradict each other.
+    """
+
+    shots: Path | None = None  # cut list to go by; None: shots are found
+    save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
+    start: float | None = None  # seconds from the start of the film
+    end: float | None = None  # seconds from the start of the film
+
+    def __post_init__(self) -> None:
         if self.start and (self.shots or self.save_shots):
             raise OptionError("shots are counted from the film's first frame; leave start out, or shots and save_shots")
         for path in self.save_shots:
@@ -70,6 +94,20 @@ class ColorizeOptions:
         check_range("start", self.start or 0.0, 0.0, float("inf"))
         if self.end is not None and not (self.start or 0.0) < self.end < math.inf:
             raise OptionError(f"end {self.end:g} s is not after start {self.start or 0.0:g} s; give a later end")
+
+
+@dataclass(frozen=True)
+class ColorizeOptions(ColorOptions, EncodeOptions, FilmOptions):
+    """How to colour and how to write; the defaults suit a film. What needs only a part of it takes that part's class.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    def __post_init__(self) -> None:
+        ColorOptions.__post_init__(self)
+        EncodeOptions.__post_init__(self)
+        FilmOptions.__post_init__(self)
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -15,10 +15,8 @@ import numpy as np
 from benchmarks.temporal.clips import Clip, Footage, open_clip, read
 from benchmarks.temporal.score import Row, score
 from vidcolor.api import Colorizer
-from vidcolor.color.proxy import LumaProxy
 from vidcolor.frames.summary import Summary
 from vidcolor.options import ColorizeOptions
-from vidcolor.shots.detector import GivenShots
 from vidcolor.temporal.stabilizer import Stabilizer
 
 WAYS = {
@@ -62,10 +60,10 @@ def smoother_ms(options: ColorizeOptions, clip: Clip) -> float:
     ab = cv2.resize(clip.truth.ab[0], (SIZE[0] // 4, SIZE[1] // 4), interpolation=cv2.INTER_AREA)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    stabilizer = Stabilizer(lambda x: np.stack([ab] * len(x)), options, shots=GivenShots({}))
+    stabilizer = Stabilizer(lambda x: np.stack([ab] * len(x)), options)
     began = time.process_time()
-    for lightness in frames:
-        stabilizer.push(LumaProxy(lightness, lightness))
+    for number, lightness in enumerate(frames):
+        stabilizer.push(number, lightness, "" if number else "first")
     stabilizer.finish()
     took = time.process_time() - began
     cv2.setNumThreads(threads)

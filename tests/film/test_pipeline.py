@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
-from vidcolor.film.pipeline import Worker, colorize_film
+from vidcolor.film.run import colorize_film
+from vidcolor.frames.workers import Worker
 from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader
 
@@ -333,7 +334,7 @@ def test_progress_tells_frames_and_the_slowest_stage(colorizer, short_film, tmp_
     seen = []
     colorize_film(
         short_film, tmp_path / "out.mp4", colorizer.backend, colorizer.options,
-        progress=lambda s, total: seen.append((s.frames, total, s.bottleneck)),
+        hooks=Hooks(progress=lambda s, total: seen.append((s.frames, total, s.bottleneck))),
     )  # fmt: skip
     assert seen[-1] == (12, 12, stage)
     assert [frames for frames, *_ in seen] == sorted(frames for frames, *_ in seen)

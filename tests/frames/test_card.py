@@ -12,7 +12,9 @@ from tests.films import chroma_spread, luma_of, read
 from vidcolor.backends import driver_present, make_backend
 from vidcolor.color.encoding import Encoding, luma_to_lightness
 from vidcolor.color.proxy import ProxySize, make_proxy
-from vidcolor.film.pipeline import Coloured, HostFrames, colorize_film, merge
+from vidcolor.film.run import colorize_film
+from vidcolor.frames.host import HostFrames, merge
+from vidcolor.frames.item import Colored
 from vidcolor.merge.chroma import ChromaWriter, chroma_coefficients
 from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions
@@ -64,15 +66,15 @@ def settings(width: int, height: int, pix_fmt: str, encoding: Encoding, **change
     return dataclasses.replace(base, **changes)
 
 
-def item(frame: av.VideoFrame, luma: np.ndarray, encoding: Encoding, *, anew: bool = True) -> Coloured:
+def item(frame: av.VideoFrame, luma: np.ndarray, encoding: Encoding, *, anew: bool = True) -> Colored:
     size = ProxySize.fit(luma.shape[1], luma.shape[0], 96)
     ab = np.random.default_rng(1).uniform(-60, 60, (*size.grid(4), 2)).astype(np.float32)
-    return Coloured(frame, make_proxy(luma, size, encoding), ab, anew)
+    return Colored(0, frame, make_proxy(luma, size, encoding), ab, anew=anew)
 
 
-def coefficients_of(item: Coloured, encoding: Encoding, height: int) -> torch.Tensor:
+def coefficients_of(item: Colored, encoding: Encoding, height: int) -> torch.Tensor:
     """Those of a picture whose chroma planes are `height` rows high."""
-    small = item.small
+    small = item.proxy
     return torch.from_numpy(chroma_coefficients(small.luma, small.lightness, item.ab, encoding, encoding, height))
 
 
@@ -227,7 +229,7 @@ def test_small_picture_of_a_frame(source, size):
     luma = picture(*size, encoding)
     frame = planar(luma, source) if source == "yuv420p" else from_decoder(luma, source)
     small = ProxySize.fit(*size, 96)
-    found = pictures(encoding, settings(*size, "yuv420p", encoding), small).make_proxy(frame)
+    found = pictures(encoding, settings(*size, "yuv420p", encoding), small).prepare(frame)
     expected = make_proxy(luma, small, encoding)
     assert found.luma.dtype == expected.luma.dtype
     assert np.abs(found.luma.astype(int) - expected.luma).max() <= ONE
@@ -270,7 +272,7 @@ def test_a_whole_film_in_the_cards_way_on_the_cpu(short_film, tmp_path, monkeypa
     backend = make_backend("pytorch", open_model())[0]
     options = ColorizeOptions(codec="ffv1", size=96, smoothing=0.0)
     plain = colorize_film(short_film, tmp_path / "plain.mkv", backend, options)
-    monkeypatch.setattr("vidcolor.film.pipeline.find_card", lambda backend, notes: card.Card(notes, "cpu"))
+    monkeypatch.setattr("vidcolor.film.run.find_card", lambda backend, notes: card.Card(notes, "cpu"))
     monkeypatch.setattr("vidcolor.video.reader.Reader.to_host", lambda self, frame: frame.reformat(format="nv12"))
     summary = colorize_film(short_film, tmp_path / "card.mkv", backend, options)
     assert summary.frames == plain.frames == 12

@@ -8,10 +8,12 @@ import pytest
 
 from vidcolor.color.proxy import LumaProxy
 from vidcolor.errors import OptionError
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.item import Prepared
 from vidcolor.options import ColorizeOptions
+from vidcolor.stills.frames import ArrayFrames
 from vidcolor.temporal.clock import Clock
 from vidcolor.temporal.deflicker import Deflicker
-from vidcolor.temporal.stabilizer import Stabilizer
 
 
 def frames(seed, count, drift=0):
@@ -26,10 +28,13 @@ def colour_by_lightness(lightness):
 
 
 def run(lightness, predict=colour_by_lightness, *, live=False, **options):
-    stabilizer = Stabilizer(predict, ColorizeOptions(**options), live=live)
-    out = [colour for x in lightness for colour in stabilizer.push(LumaProxy(x, x))] + stabilizer.finish()
-    assert len(out) == len(lightness)
-    return out, stabilizer
+    colorizer = FrameColorizer(ArrayFrames(224), predict, ColorizeOptions(**options), live=live)
+    out = []
+    for number, x in enumerate(lightness):
+        out += colorizer.push(Prepared(number, None, LumaProxy(x, x)))
+    out += colorizer.finish()
+    assert [colour.number for colour in out] == list(range(len(lightness)))
+    return out
 
 
 def change(planes):
@@ -40,8 +45,8 @@ def change(planes):
 @pytest.mark.parametrize("live", [False, True])
 def test_a_shot_has_the_same_colour_whatever_came_before_it(live):
     first, second = frames(0, 19, drift=2), frames(1, 19, drift=3)
-    whole = run(first + second, live=live)[0]
-    for a, b in zip(whole, run(first, live=live)[0] + run(second, live=live)[0], strict=True):
+    whole = run(first + second, live=live)
+    for a, b in zip(whole, run(first, live=live) + run(second, live=live), strict=True):
         np.testing.assert_array_equal(a.ab, b.ab)
 
 
@@ -49,10 +54,9 @@ def test_a_shot_has_the_same_colour_whatever_came_before_it(live):
 @pytest.mark.parametrize(("smoothing", "anew"), [(0.9, [0, 19]), (0.0, list(range(38)))])
 def test_frames_say_where_shots_begin_and_what_keeps_nothing_of_the_frame_before(live, smoothing, anew):
     """Without smoothing every frame stands alone; with it the first of each shot does."""
-    out, stabilizer = run(frames(0, 19, drift=2) + frames(1, 19, drift=3), live=live, smoothing=smoothing)
+    out = run(frames(0, 19, drift=2) + frames(1, 19, drift=3), live=live, smoothing=smoothing)
     assert {i: colour.kind for i, colour in enumerate(out) if colour.kind} == {0: "first", 19: "cut"}
     assert [i for i, colour in enumerate(out) if colour.anew] == anew
-    assert stabilizer.shots_begun == 2
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -67,7 +71,7 @@ def test_brightness_flicker_does_not_become_colour_flicker(live):
             pictures += lightness
             return colour_by_lightness(lightness)
 
-        found[smoother] = change([c.ab for c in run(flickering, predict, live=live, smoother=smoother, every=None)[0]])
+        found[smoother] = change([c.ab for c in run(flickering, predict, live=live, smoother=smoother, every=None)])
     assert found["none"] > 1
     assert found["auto"] < 0.05 * found["none"]
     brightness = {smoother: [x.mean() for x in pictures] for smoother, pictures in seen.items()}

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import SAMPLE
 from vidcolor.backends import driver_present
 from vidcolor.color.encoding import Encoding
-from vidcolor.film.pipeline import find_card
+from vidcolor.frames.memory import find_card
 from vidcolor.options import ColorizeOptions
 from vidcolor.video import hardware
 from vidcolor.video.device import cuda_accel, no_nvdec, off_card
@@ -23,7 +23,7 @@ no_card = pytest.mark.skipif(driver_present(), reason="there is a card; tests/fr
 @pytest.fixture
 def settings():
     with Reader(SAMPLE) as reader:
-        return video_settings(reader, ColorizeOptions(), "x264")
+        return video_settings(reader.info, ColorizeOptions(), "x264")
 
 
 @no_card

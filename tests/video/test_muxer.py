@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.run import colorize_film
 
 
 def color(colorizer, source, target, **changes):

@@ -18,7 +18,7 @@ from tests.conftest import ODD, SAMPLE
 from tests.films import luma_of, read
 from vidcolor.color.encoding import Encoding
 from vidcolor.errors import InputError
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.run import colorize_film
 from vidcolor.video.reader import Reader
 
 
@@ -137,7 +137,7 @@ def test_what_the_reader_tells_of_a_film():
         assert (info.width, info.height, info.pix_fmt, info.frames) == (640, 480, "yuv420p", 185)
         assert info.encoding == Encoding(matrix=6, full_range=False, depth=8)
         assert [s.type for s in reader.others] == ["audio"]
-        assert reader.display_matrix is None
+        assert reader.info.display_matrix is None
 
 
 @pytest.mark.skipif(not ODD, reason="needs the odd files")
@@ -248,10 +248,10 @@ def test_bottom_field_first_stays_so(colorizer, tmp_path):
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     with Reader(source) as reader:
-        assert reader.field_order == "bff"
+        assert reader.info.field_order == "bff"
     colorize_film(source, tmp_path / "out.mp4", colorizer.backend, colorizer.options)
     with Reader(tmp_path / "out.mp4") as reader:
-        assert reader.field_order == "bff"
+        assert reader.info.field_order == "bff"
 
 
 def test_full_range_rgb_keeps_its_white(tmp_path):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vidcolor.errors import OptionError
-from vidcolor.stills.formats import STILL_TARGETS, STILLS
-from vidcolor.video.target import CONTAINERS
+from vidcolor.film.folders import FILMS, RESULT, media_below
+from vidcolor.stills.content import content_of, is_still
+from vidcolor.stills.formats import STILL_TARGETS, ending_for
+from vidcolor.video.target import CONTAINERS, is_address
 
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".vob", ".wmv",
-         ".flv", ".ogv", ".3gp", ".mxf", ".apng", ".gif", ".dv")  # fmt: skip
+__all__ = ["FILMS", "Batch", "Job", "plan", "plan_batch"]
+
 FILM_TARGETS = tuple(CONTAINERS)
 HOMES = {"ffv1": ".mkv", "prores": ".mov"}  # endings that always hold a codec, for targets that the user does not name
+ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}")  # others are part of a name, as in "Reel 2. Take 1"
+LONGEST = 255  # bytes of a name that every usual disk takes
 
 
 @dataclass(frozen=True)
@@ -22,69 +28,110 @@ class Job:
     makes_folder: bool = False  # the target's folder is ours to make
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What is to be done, and what of the named folders is passed over, in lines for the user."""
+
+    jobs: list[Job]
+    notes: list[str] = field(default_factory=list)
+
+
 def plan(sources: list[str], output: str | None, codec: str | None = None) -> list[Job]:
+    """The jobs of `plan_batch`."""
+    return plan_batch(sources, output, codec).jobs
+
+
+def plan_batch(sources: list[str], output: str | None, codec: str | None = None) -> Batch:
     """One job for each file; a folder stands for all films and stills in it and below.
 
     `output` is a file for one source file, else a folder, which is made when the first job is done. Without it the
-    target lies beside its source as NAME-color.ENDING. A film keeps its ending where a `codec` can go into it.
+    target lies beside its source as NAME-color.ENDING. A film keeps its ending where a `codec` can go into it. Results
+    of earlier runs, beside their sources or in `output`, are not coloured again.
 
     Raises:
         OptionError: `output` is a single file for many sources, two jobs would write the same file, or a folder
-            holds nothing to colour.
+            holds nothing to colour or cannot be read.
     """
     if output is not None and len(sources) == 1 and names_file(sources[0], output):
-        return [Job(sources[0], Path(output))]
+        return Batch([Job(sources[0], Path(output))])
     if output is not None and looks_like_file(output):
         raise OptionError(f"{output}: is one file for several sources; give a folder, such as {Path(output).stem}/")
-    jobs = []
+    jobs: list[Job] = []
+    notes: list[str] = []
     for source in sources:
         folder = Path(source)
-        if "://" not in source and folder.is_dir():
-            found = media_below(folder)
-            if not found:
-                raise OptionError(f"{source}: holds no film or still; give another folder")
-            jobs += [Job(str(f), target_for(f, output, folder, codec), output is not None) for f in found]
+        if is_folder(source):
+            found = media_below(folder, None if output is None else Path(output))
+            notes += found.notes()
+            if not found.media:
+                raise OptionError(f"{source}: holds no film or still to colour; give another folder")
+            jobs += [Job(str(f), target_for(str(f), output, folder, codec), output is not None) for f in found.media]
         else:
-            jobs.append(Job(source, target_for(folder, output, folder.parent, codec), output is not None))
-    check_distinct(jobs)
-    return jobs
+            jobs.append(Job(source, target_for(source, output, folder.parent, codec), output is not None))
+    return Batch(told_apart(jobs), notes)
+
+
+def is_folder(source: str) -> bool:
+    return not is_address(source) and os.path.isdir(source)
 
 
 def names_file(source: str, output: str) -> bool:
     """Whether `output` is meant as the target file of `source`."""
-    if "://" not in source and Path(source).is_dir():
+    if is_folder(source) or os.path.isdir(output) or output.endswith(("/", "\\")):
         return False
-    return not Path(output).is_dir() and not output.endswith(("/", "\\")) and bool(Path(output).suffix)
+    return bool(Path(output).suffix) or os.path.exists(output)
 
 
 def looks_like_file(output: str) -> bool:
     suffix = Path(output).suffix.lower()
-    return suffix in FILM_TARGETS + STILL_TARGETS and not Path(output).is_dir() and not output.endswith(("/", "\\"))
+    return suffix in FILM_TARGETS + STILL_TARGETS and not os.path.isdir(output) and not output.endswith(("/", "\\"))
 
 
-def media_below(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in STILLS + FILMS and not p.name.startswith("."))
-
-
-def target_for(source: Path, output: str | None, root: Path, codec: str | None) -> Path:
+def target_for(source: str, output: str | None, root: Path, codec: str | None) -> Path:
     """Where the coloured `source` goes; below `output` it keeps its place relative to `root`."""
-    suffix = source.suffix.lower()
-    if suffix in STILLS:
-        suffix = suffix if suffix in STILL_TARGETS else ".png"
-    elif codec in HOMES:
-        suffix = HOMES[codec]
-    elif suffix not in FILM_TARGETS or (suffix == ".webm" and codec not in (None, "vp9", "svtav1")):
-        suffix = ".mkv"
+    path, suffix = Path(source), target_ending(source, codec)
+    stem = path.stem if ENDING.fullmatch(path.suffix) else path.name
     if output is None:
-        return source.with_name(f"{source.stem}-color{suffix}")
-    return Path(output) / source.relative_to(root).with_suffix(suffix)
+        return path.with_name(fitted(stem, f"{RESULT}{suffix}"))
+    return Path(output) / path.relative_to(root).with_name(fitted(stem, suffix))
 
 
-def check_distinct(jobs: list[Job]) -> None:
+def target_ending(source: str, codec: str | None) -> str:
+    """The ending of what `source` becomes, by its content."""
+    suffix = Path(source).suffix.lower()
+    if is_still(source):
+        return ending_for(suffix, content_of(Path(source)))
+    if codec in HOMES:
+        return HOMES[codec]
+    if suffix not in FILM_TARGETS or (suffix == ".webm" and codec not in (None, "vp9", "svtav1")):
+        return ".mkv"
+    return suffix
+
+
+def fitted(stem: str, tail: str) -> str:
+    """`stem` and `tail` as one name, `stem` cut so that a disk takes it."""
+    room = LONGEST - len(os.fsencode(tail))
+    if len(os.fsencode(stem)) > room:
+        stem = os.fsencode(stem)[:room].decode(errors="ignore")
+    return stem + tail
+
+
+def told_apart(jobs: list[Job]) -> list[Job]:
+    """The jobs with targets of their own: of `a.png` and `a.jp2` the second becomes `a.jp2.png`.
+
+    Raises:
+        OptionError: two targets are one all the same.
+    """
+    kept = {job.target for job in jobs if Path(job.source).suffix.lower() == job.target.suffix}
     taken: dict[Path, str] = {}
+    found = []
     for job in jobs:
-        if job.target in taken:
-            raise OptionError(
-                f"{job.source} and {taken[job.target]} would both become {job.target}; colour them one by one"
-            )
-        taken[job.target] = job.source
+        source, target = Path(job.source), job.target
+        if target in taken or (target in kept and source.suffix.lower() != target.suffix):
+            target = target.with_name(fitted(target.stem + source.suffix, target.suffix))
+        if target in taken or source.suffix.lower() == job.target.suffix and job.target in taken:
+            other = taken.get(target) or taken[job.target]
+            raise OptionError(f"{job.source} and {other} would both become {job.target}; colour them one by one")
+        taken[target] = job.source
+        found.append(replace(job, target=target))
+    return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -20,17 +19,16 @@ from torch import Tensor
 
 from vidcolor.color.encoding import Encoding, luma_to_lightness
 from vidcolor.color.proxy import LumaProxy, make_proxy
+from vidcolor.frames.host import HostFrames
+from vidcolor.frames.item import Colored
 from vidcolor.merge.chroma import chroma_coefficients
 from vidcolor.merge.tensors import Fused, Shape, code_values, color_planes, proxy_codes
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import EncodeOptions
 from vidcolor.video.device import SEMIPLANAR
 from vidcolor.video.encoder import FULL_RANGE, LIMITED_RANGE, VideoSettings, source_encoding
 from vidcolor.video.formats import STEPS, copy_properties, layout, plane
 from vidcolor.video.hardware import choose_encoder, find_decoder
 from vidcolor.video.reader import Reader
-
-if TYPE_CHECKING:
-    from vidcolor.film.pipeline import Coloured, HostFrames
 
 AHEAD = 1  # frames whose download goes on while the one before is encoded
 WORTH_COMPILING = 1000  # frames: the compiler takes some seconds, and saves a fraction of a millisecond a frame
@@ -47,7 +45,7 @@ class Card:
         if why:
             notes.append(why)
 
-    def settings(self, reader: Reader, settings: VideoSettings, options: ColorizeOptions, codec: str) -> VideoSettings:
+    def settings(self, reader: Reader, settings: VideoSettings, options: EncodeOptions, codec: str) -> VideoSettings:
         """`settings`, for NVENC where it can do them."""
         if self.hwaccel is not None and reader.no_card:
             self.notes.append(f"decoding on the CPU: {reader.no_card}")
@@ -79,16 +77,17 @@ class CardFrames:
         self, host: HostFrames, device: torch.device, merge: Callable[..., tuple[tuple[Tensor, ...], Tensor]]
     ) -> None:
         self.host, self.device, self.merge_planes = host, device, merge
+        self.size = host.size
         is_cuda = device.type == "cuda"
         self.context = CudaContext(device.index or 0, primary_ctx=False, current_ctx=True) if is_cuda else None
         self.side = torch.cuda.Stream(device) if is_cuda else None
         self.downloads: deque[Download] = deque()
         self.past: Tensor | None = None  # chroma of the frame before, within the shot
 
-    def make_proxy(self, frame: av.VideoFrame) -> LumaProxy:
+    def prepare(self, frame: av.VideoFrame) -> LumaProxy:
         host = self.host
         if not is_semiplanar(frame):
-            return host.make_proxy(frame)
+            return host.prepare(frame)
         luma, shift = samples(frame, host.encoding.depth)
         kind = np.uint8 if host.encoding.depth == 8 else np.uint16
         if frame.height < host.size.height or frame.width < host.size.width:  # enlarged, which OpenCV is left to do
@@ -96,7 +95,7 @@ class CardFrames:
         codes = proxy_codes(luma, shift, host.size).cpu().numpy().astype(kind)
         return LumaProxy(codes, luma_to_lightness(codes, host.encoding))
 
-    def merge(self, item: Coloured) -> Iterator[av.VideoFrame]:
+    def merge(self, item: Colored) -> Iterator[av.VideoFrame]:
         settings = self.host.settings
         if not (is_semiplanar(item.frame) or settings.on_card):
             yield from self.finish()  # in order
@@ -115,16 +114,16 @@ class CardFrames:
             yield self.downloads.popleft().frame()
 
     @torch.inference_mode()
-    def color(self, item: Coloured) -> tuple[Tensor, ...]:
+    def color(self, item: Colored) -> tuple[Tensor, ...]:
         """The planes of the output frame, on the card."""
         host = self.host
         source = self.encoding_of(item.frame)
         luma, shift = samples(item.frame, source.depth)
         steps = STEPS[layout(host.settings.pix_fmt).chroma or "420"]
         shape = Shape(source, host.settings.encoding, steps, shift, host.compare, host.settings.on_card)
-        small, height = item.small, -(-host.settings.height // steps[1])
+        proxy, height = item.proxy, -(-host.settings.height // steps[1])
         coefficients = torch.from_numpy(
-            chroma_coefficients(small.luma, small.lightness, item.ab, source, host.settings.encoding, height)
+            chroma_coefficients(proxy.luma, proxy.lightness, item.ab, source, host.settings.encoding, height)
         )
         past = None if item.anew else self.past
         parts, self.past = self.merge_planes(luma.to(self.device), coefficients.to(self.device), shape, past)

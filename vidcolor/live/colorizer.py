@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
-import cv2
-import numpy as np
 
 from vidcolor.backends import Backend
-from vidcolor.color.proxy import ProxySize, crop_grid, network_input
-from vidcolor.film.pipeline import Coloured, HostFrames
+from vidcolor.color.proxy import ProxySize
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.host import HostFrames
+from vidcolor.frames.network import Network
+from vidcolor.frames.workers import OneCvThread
 from vidcolor.options import ColorizeOptions
 from vidcolor.temporal.clock import Clock
-from vidcolor.temporal.stabilizer import Stabilizer
 from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
 from vidcolor.video.reader import FULL_RANGE, encoding_of
@@ -49,9 +49,10 @@ class LiveColorizer:
 
     def __init__(self, backend: Backend, options: ColorizeOptions | None = None) -> None:
         self.backend = backend
-        self.options = replace(options or ColorizeOptions(), batch=1)  # no frame waits for others
+        self.options = options or ColorizeOptions()
         self.strength = self.options.strength
         self.clock = Clock()
+        self.number = 0  # of the next frame
         self.resets = -1
         self.look: Look | None = None
 
@@ -61,18 +62,16 @@ class LiveColorizer:
         What has no luma plane (RGB, MJPEG's full-range formats) is brought to a planar format first; a grey frame
         becomes 4:2:0. The given frame may be written to.
         """
-        threads = cv2.getNumThreads()
-        if threads != 1:
-            cv2.setNumThreads(1)  # the codecs and the network share the cores already
         native = to_native(frame)
         look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range)
         if look != self.look:
             self.begin(frame, native, look)
-        small = self.clock.time("resize", self.pictures.make_proxy, native)
-        (colour,) = self.stabilizer.push(small)
-        item = Coloured(native, small, colour.ab * np.float32(self.strength), colour.anew)
-        (done,) = self.clock.time("merge", list, self.pictures.merge(item))
-        encoding = self.pictures.settings.encoding
+        self.colorizer.strength = self.strength
+        with OneCvThread():
+            (item,) = self.colorizer.push(self.colorizer.prepare(self.number, native))
+            (done,) = self.colorizer.merge(item)
+        self.number += 1
+        encoding = self.memory.settings.encoding
         done.colorspace = encoding.matrix
         done.color_range = FULL_RANGE if encoding.full_range else LIMITED_RANGE
         return done
@@ -87,11 +86,7 @@ class LiveColorizer:
             frame.time_base or Fraction(1, CLOCK_RATE), None, None, None, encoding.matrix, encoding.matrix,
         )  # fmt: skip
         size = ProxySize.fit(width, height, self.options.size)
-        stride = self.backend.stride
-
-        def predict(lightness: list[np.ndarray]) -> np.ndarray:
-            return crop_grid(self.backend.predict(network_input(lightness, size)), size, stride)
-
-        self.pictures = HostFrames(encoding, size, settings, self.options.compare)
-        self.stabilizer = Stabilizer(predict, self.options, live=True, clock=self.clock)
+        self.memory = HostFrames(encoding, size, settings, self.options.compare)
+        network, clocks = Network(self.backend, size), (self.clock,) * 3
+        self.colorizer = FrameColorizer(self.memory, network, self.options, live=True, clocks=clocks)
         self.look, self.resets = look, self.resets + 1

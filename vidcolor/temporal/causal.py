@@ -15,20 +15,23 @@ CONFIDENT = 0.5  # confidence from which a warped colour changes in steps only
 MAX_OCCLUDED = 0.04  # share of the picture below CONFIDENT that brings the next prediction forward
 
 
+Smoothed = tuple[int, np.ndarray]  # number of a frame, and its a*b* (h', w', 2)
+
+
 class NoSmoother:
     """Every frame as predicted, in batches."""
 
     def __init__(self, predict: Callable[[list[np.ndarray]], np.ndarray], batch: int) -> None:
-        self.predict, self.batch, self.lag = predict, batch, batch - 1
-        self.held: list[np.ndarray] = []
+        self.predict, self.batch = predict, batch
+        self.held: dict[int, np.ndarray] = {}
 
-    def push(self, lightness: np.ndarray) -> list[np.ndarray]:
-        self.held.append(lightness)
+    def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
+        self.held[number] = lightness
         return self.finish() if len(self.held) == self.batch else []
 
-    def finish(self) -> list[np.ndarray]:
-        held, self.held = self.held, []
-        return list(self.predict(held)) if held else []
+    def finish(self) -> list[Smoothed]:
+        held, self.held = self.held, {}
+        return list(zip(held, self.predict(list(held.values())), strict=True)) if held else []
 
 
 class EmaSmoother:
@@ -37,22 +40,20 @@ class EmaSmoother:
     k is `amount`, and less where the luma has changed. It follows no motion: it is the yardstick for the others.
     """
 
-    lag = 0
-
     def __init__(self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float) -> None:
         self.predict, self.amount = predict, np.float32(amount)
         self.past: tuple[np.ndarray, np.ndarray] | None = None
 
-    def push(self, lightness: np.ndarray) -> list[np.ndarray]:
+    def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
         ab = self.predict([lightness])[0]
         grid_lightness = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
         if self.past is not None:
             past_lightness, past_ab = self.past
             ab = ab + (self.amount * motion.match(past_lightness, grid_lightness))[..., None] * (past_ab - ab)
         self.past = grid_lightness, ab
-        return [ab]
+        return [(number, ab)]
 
-    def finish(self) -> list[np.ndarray]:
+    def finish(self) -> list[Smoothed]:
         self.past = None
         return []
 
@@ -80,8 +81,6 @@ class FlowSmoother:
     matched all along, it does so in n equal steps: one step every n frames would be seen as a pulse.
     """
 
-    lag = 0
-
     def __init__(
         self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float, every: int | None = None
     ) -> None:
@@ -89,21 +88,21 @@ class FlowSmoother:
         self.motion = Motion()
         self.finish()
 
-    def finish(self) -> list[np.ndarray]:
+    def finish(self) -> list[Smoothed]:
         self.past: Past | None = None
         self.steps = 0  # frames since the last prediction
         return []
 
-    def push(self, lightness: np.ndarray) -> list[np.ndarray]:
+    def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
         if self.past is None:
             self.past = self.begin(lightness)
-            return [self.past.ab]
+            return [(number, self.past.ab)]
         self.past = self.warp(self.past, lightness)
         self.steps += 1
         if self.needs_prediction(float((self.past.confidence < CONFIDENT).mean())):
             self.past = self.update(self.past, self.predict([lightness])[0])
             self.steps = 0
-        return [self.past.ab]
+        return [(number, self.past.ab)]
 
     def needs_prediction(self, occluded: float) -> bool:
         """Whether the network must see this frame; `occluded` is the share of it without a confident colour."""

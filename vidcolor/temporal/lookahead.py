@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from vidcolor.temporal import motion
+from vidcolor.temporal.causal import Smoothed
 from vidcolor.temporal.motion import Motion, pad, warp_planes
 
 MAX_SPAN = 11  # frames from one anchor to the next, where motion sets the pace
@@ -22,6 +23,7 @@ WEIGHT_SCALE = 1000.0  # makes OpenCV's 1e-5, which it adds to the sum of the we
 class Frame:
     """A frame of a shot, and its warps to and from the frame before."""
 
+    number: int
     lightness: np.ndarray  # (h, w) float32, for the network
     grey: np.ndarray  # the picture that optical flow is computed on
     grid_lightness: np.ndarray  # (h', w') L* on the a*b* grid
@@ -35,6 +37,7 @@ class Frame:
 class AnchorFrame:
     """A predicted frame. `total` / `weight` is the average of it and the anchors before it along motion."""
 
+    number: int
     ab: np.ndarray  # (h', w', 2)
     total: np.ndarray  # (h', w', 2)
     weight: np.ndarray  # (h', w')
@@ -47,6 +50,7 @@ class Span:
     Each warp is ``(h', w', 3)`` float32: x and y in the anchor, and the confidence 0..1.
     """
 
+    numbers: list[int]
     to_first: list[np.ndarray]
     to_last: list[np.ndarray]
 
@@ -78,7 +82,6 @@ class LookaheadSmoother:
         self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float, every: int | None = None
     ) -> None:
         self.predict, self.amount, self.every = predict, amount, every
-        self.lag = 2 * (every or MAX_SPAN)
         self.motion = Motion()
         self.reset()
 
@@ -88,17 +91,17 @@ class LookaheadSmoother:
         self.smoothed: np.ndarray | None = None  # smoothed a*b* of the anchor before it
         self.span: Span | None = None  # from that anchor to the newest, not returned yet
 
-    def push(self, lightness: np.ndarray) -> list[np.ndarray]:
+    def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
         if self.anchor is None:
-            self.anchor = self.first_anchor(lightness)
-            self.frames = [self.frame(lightness)]
+            self.anchor = self.first_anchor(number, lightness)
+            self.frames = [self.frame(number, lightness)]
             return []
-        self.frames.append(self.frame(lightness))
+        self.frames.append(self.frame(number, lightness))
         if len(self.frames) <= (self.every or MAX_SPAN):
             return []
         return self.close()
 
-    def finish(self) -> list[np.ndarray]:
+    def finish(self) -> list[Smoothed]:
         if self.anchor is None:
             return []
         done = self.close() if len(self.frames) > 1 else []
@@ -106,15 +109,15 @@ class LookaheadSmoother:
         self.reset()
         return done
 
-    def first_anchor(self, lightness: np.ndarray) -> AnchorFrame:
+    def first_anchor(self, number: int, lightness: np.ndarray) -> AnchorFrame:
         ab = self.predict([lightness])[0]
-        return AnchorFrame(ab, ab, np.ones(ab.shape[:2], np.float32))
+        return AnchorFrame(number, ab, ab, np.ones(ab.shape[:2], np.float32))
 
-    def frame(self, lightness: np.ndarray) -> Frame:
+    def frame(self, number: int, lightness: np.ndarray) -> Frame:
         assert self.anchor is not None
         height, width = self.anchor.ab.shape[:2]
         cells = motion.to_grid(lightness, width, height)
-        frame = Frame(lightness, self.motion.grey(cells), cells)
+        frame = Frame(number, lightness, self.motion.grey(cells), cells)
         if self.frames:
             past = self.frames[-1]
             frame.backward = self.motion.find_warp(frame.grey, past.grey, width, height)
@@ -123,7 +126,7 @@ class LookaheadSmoother:
             frame.forward_match = motion.match(warp_planes(cells, frame.forward), past.grid_lightness)
         return frame
 
-    def close(self) -> list[np.ndarray]:
+    def close(self) -> list[Smoothed]:
         """Make the newest frame an anchor; returns the frames up to the anchor before it."""
         done = []
         for span, last in self.divide(0, len(self.frames) - 1):
@@ -148,9 +151,9 @@ class LookaheadSmoother:
             to_first.append(extend(to_first[-1], self.frames[i].backward, self.frames[i].backward_match))
         for i in range(last, first, -1):
             to_last.append(extend(to_last[-1], self.frames[i].forward, self.frames[i].forward_match))
-        return Span(to_first, to_last[::-1])
+        return Span([f.number for f in self.frames[first : last + 1]], to_first, to_last[::-1])
 
-    def advance(self, span: Span, frame: Frame) -> list[np.ndarray]:
+    def advance(self, span: Span, frame: Frame) -> list[Smoothed]:
         """Add an anchor at the end of `span`. The anchor before it now has neighbours on both sides."""
         assert self.anchor is not None
         ab, fade = self.predict([frame.lightness])[0], np.float32(self.amount ** len(span))
@@ -159,21 +162,23 @@ class LookaheadSmoother:
         done = self.emit(total / (self.anchor.weight + weight)[..., None])
         warp, weight = span.to_first[-1][..., :2], fade * span.to_first[-1][..., 2]
         total = ab + weight[..., None] * warp_planes(self.anchor.total, warp)
-        self.anchor = AnchorFrame(ab, total, 1.0 + weight * warp_planes(self.anchor.weight, warp))
+        self.anchor = AnchorFrame(frame.number, ab, total, 1.0 + weight * warp_planes(self.anchor.weight, warp))
         self.span = span
         return done
 
-    def emit(self, smoothed: np.ndarray) -> list[np.ndarray]:
+    def emit(self, smoothed: np.ndarray) -> list[Smoothed]:
         """Take the newest anchor's a*b*, now `smoothed`; returns the frames after the anchor before, up to it."""
-        done = []
+        assert self.anchor is not None
+        done: list[Smoothed] = []
         if self.span is not None:
             assert self.smoothed is not None
             n = len(self.span)
             first, last = pad(self.smoothed), pad(smoothed)
             for i in range(1, n):
-                done.append(blend(self.span.to_first[i], first, self.span.to_last[i], last, i / n)[..., :2])
+                ab = blend(self.span.to_first[i], first, self.span.to_last[i], last, i / n)[..., :2]
+                done.append((self.span.numbers[i], ab))
         self.smoothed = smoothed
-        return [*done, smoothed]
+        return [*done, (self.anchor.number, smoothed)]
 
 
 def extend(warp: np.ndarray, step: np.ndarray | None, matched: np.ndarray | None) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from vidcolor.options import ColorizeOptions
-from vidcolor.temporal.causal import EmaSmoother, FlowSmoother, NoSmoother
+from vidcolor.options import ColorOptions
+from vidcolor.temporal.causal import EmaSmoother, FlowSmoother, NoSmoother, Smoothed
 from vidcolor.temporal.lookahead import LookaheadSmoother
 
 Predict = Callable[[list[np.ndarray]], np.ndarray]  # L* pictures (h, w) of one size to a*b* (n, h', w', 2)
@@ -20,16 +20,14 @@ class Smoother(Protocol):
     It keeps nothing from one shot to the next, so a shot comes out the same whatever surrounds it.
     """
 
-    lag: int  # frames that it may hold back; 0: causal
+    def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
+        """Take L* ``(h, w)`` of the next luma proxy; returns the frames now ready, in order."""
 
-    def push(self, lightness: np.ndarray) -> list[np.ndarray]:
-        """Take L* ``(h, w)`` of the next luma proxy; returns a*b* ``(h', w', 2)`` of the frames now ready, in order."""
-
-    def finish(self) -> list[np.ndarray]:
-        """End the shot: returns a*b* of all frames still held. The next frame starts from scratch."""
+    def finish(self) -> list[Smoothed]:
+        """End the shot: returns all frames still held. The next frame starts from scratch."""
 
 
-SMOOTHERS: dict[str, Callable[[Predict, ColorizeOptions], Smoother]] = {
+SMOOTHERS: dict[str, Callable[[Predict, ColorOptions], Smoother]] = {
     "none": lambda predict, options: NoSmoother(predict, options.batch),
     "ema": lambda predict, options: EmaSmoother(predict, options.smoothing),
     "flow": lambda predict, options: FlowSmoother(predict, options.smoothing, options.every),
@@ -37,7 +35,12 @@ SMOOTHERS: dict[str, Callable[[Predict, ColorizeOptions], Smoother]] = {
 }
 
 
-def smoother_name(options: ColorizeOptions, *, live: bool = False) -> str:
+def make_smoother(name: str, predict: Predict, options: ColorOptions, *, live: bool) -> Smoother:
+    """The smoother `name`; with `live` no frame waits for others to be predicted with."""
+    return NoSmoother(predict, 1) if live and name == "none" else SMOOTHERS[name](predict, options)
+
+
+def smoother_name(options: ColorOptions, *, live: bool = False) -> str:
     """The smoother that the options ask for: by default `lookahead`, or `flow` where no frame may wait."""
     if options.smoother == "auto" and options.smoothing == 0.0 and options.every in (None, 1):
         return "none"

@@ -16,10 +16,11 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidcolor.color.encoding import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.options import CODECS, ColorizeOptions
+from vidcolor.options import CODECS, EncodeOptions
 from vidcolor.video.device import cuda_accel
 from vidcolor.video.formats import STEPS, choose_format, layout, plane
-from vidcolor.video.reader import FULL_RANGE, Reader, is_tagged, reason
+from vidcolor.video.info import FilmInfo
+from vidcolor.video.reader import FULL_RANGE, reason
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 PRIMARIES = {BT709: (1, 1), BT470BG: (5, 6), SMPTE170M: (6, 6)}  # primaries and transfer that go with a matrix
@@ -95,13 +96,12 @@ class VideoSettings:
         ctx.options = options
 
 
-def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> VideoSettings:
+def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoSettings:
     """What the coloured stream shall be, from the source and the user's wishes.
 
     Raises:
         OptionError: crf, preset or pix_fmt do not fit the codec.
     """
-    info, ctx = reader.info, reader.stream.codec_context
     encoder = CODECS[codec]
     available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
     width = info.width * (2 if options.compare else 1)
@@ -112,13 +112,12 @@ def video_settings(reader: Reader, options: ColorizeOptions, codec: str) -> Vide
     pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
     encoding = replace(info.encoding, depth=layout(pix_fmt).depth)
     settings = encoder_options(codec, encoder, options)
-    aspect = reader.stream.sample_aspect_ratio
-    tags = ctx.color_primaries, ctx.color_trc
-    if not is_tagged(ctx) and tags == (UNSPECIFIED, UNSPECIFIED):
+    tags = info.primaries, info.transfer
+    if not info.is_tagged and tags == (UNSPECIFIED, UNSPECIFIED):
         tags = PRIMARIES.get(encoding.matrix, tags)  # grey needed no tags, colour does: those a player assumes
     return VideoSettings(
-        encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, aspect,
-        reader.field_order, *tags,
+        encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, info.aspect,
+        info.field_order, *tags,
     )  # fmt: skip
 
 
@@ -137,7 +136,7 @@ def divides(name: str, width: int, height: int) -> bool:
     return width % across == 0 and height % down == 0
 
 
-def encoder_options(codec: str, encoder: str, options: ColorizeOptions) -> tuple[tuple[str, str], ...]:
+def encoder_options(codec: str, encoder: str, options: EncodeOptions) -> tuple[tuple[str, str], ...]:
     known = OPTIONS[encoder]
     found = list(known.fixed)
     if options.crf is not None and known.crf is None:
@@ -155,18 +154,34 @@ def encoder_options(codec: str, encoder: str, options: ColorizeOptions) -> tuple
 class Encoder:
     """Encodes one run of whole shots; packets carry the source's time stamps.
 
+    It has a codec context of its own, with its headers beside the packets, as the containers of films want them; or the
+    `context` of a muxer's stream, where packets are muxed at once.
+
     Raises:
         OutputError: the codec refuses its settings.
     """
 
     def __init__(self, settings: VideoSettings, context: VideoCodecContext | None = None) -> None:
         self.settings = settings
-        if context is None:
-            created = av.CodecContext.create(settings.encoder, "w", settings.accel)
-            assert isinstance(created, VideoCodecContext)
-            context = created
-            settings.configure(context)
-        self.context = context
+        self.context = context or self.open_context()
+
+    def open_context(self) -> VideoCodecContext:
+        settings = self.settings
+        context = av.CodecContext.create(settings.encoder, "w", settings.accel)
+        assert isinstance(context, VideoCodecContext)
+        settings.configure(context)
+        context.flags |= Flags.global_header
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise OutputError(f"{settings.encoder} refuses these settings, {reason(error)}; check crf, preset, pix-fmt "
+                              "and the codec") from error  # fmt: skip
+        return context
+
+    @property
+    def header(self) -> bytes:
+        """What the container must say of the stream (extradata); the same for every encoder of these settings."""
+        return bytes(self.context.extradata or b"")
 
     def encode(self, frame: av.VideoFrame, *, key: bool = False) -> Iterator[Packet]:
         """The packets that are ready; with `key` this frame becomes a key frame."""

@@ -8,7 +8,7 @@ import av
 from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
 
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import EncodeOptions
 from vidcolor.video.device import cuda_accel
 from vidcolor.video.encoder import VideoSettings, encoder_options
 from vidcolor.video.reader import reason
@@ -28,7 +28,7 @@ def find_decoder() -> tuple[HWAccel | None, str]:
     return accel, ""
 
 
-def choose_encoder(settings: VideoSettings, options: ColorizeOptions, codec: str) -> tuple[VideoSettings, str]:
+def choose_encoder(settings: VideoSettings, options: EncodeOptions, codec: str) -> tuple[VideoSettings, str]:
     """`settings` for NVENC where it can do them, else as they are; and a line that says which and why.
 
     A codec or preset that the user named belongs to an encoder on the CPU, and he gets that one.
@@ -43,7 +43,7 @@ def choose_encoder(settings: VideoSettings, options: ColorizeOptions, codec: str
     return settings, f"encoding on the CPU ({settings.encoder}): {why}"
 
 
-def unsuited(settings: VideoSettings, options: ColorizeOptions, codec: str) -> str:
+def unsuited(settings: VideoSettings, options: EncodeOptions, codec: str) -> str:
     """Why NVENC is out of the question, whatever the card; empty where it is not."""
     if options.codec is not None:
         return f"{codec} was asked for"
@@ -58,7 +58,7 @@ def unsuited(settings: VideoSettings, options: ColorizeOptions, codec: str) -> s
     return ""
 
 
-def for_nvenc(settings: VideoSettings, options: ColorizeOptions, codec: str) -> VideoSettings:
+def for_nvenc(settings: VideoSettings, options: EncodeOptions, codec: str) -> VideoSettings:
     """The same stream by NVENC, from frames on the card."""
     encoder = NVENC[codec]
     told = encoder_options(codec, encoder, options)

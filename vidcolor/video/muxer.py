@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Callable, Iterable
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Stream
+from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from vidcolor.errors import OptionError, OutputError
@@ -20,7 +19,8 @@ from vidcolor.options import CODECS
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
 from vidcolor.video.formats import layout
-from vidcolor.video.reader import Reader, reason
+from vidcolor.video.info import FilmInfo
+from vidcolor.video.reader import reason
 from vidcolor.video.target import CONTAINERS
 
 STALE_TAGS = ("duration", "encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id", "rotate")
@@ -47,11 +47,17 @@ def default_codec(target: Path) -> str:
 class Muxer:
     """Writes `target` beside itself under a temporary name; `finish` renames it, `abandon` removes it.
 
+    `others` are the source's streams to pass on, `covers` its attached pictures by stream index.
+
     Attributes:
+        video: the coloured stream; its codec context is an encoder of `settings`, whose headers are the container's.
         warnings: one line for each stream that had to be converted or dropped.
     """
 
-    def __init__(self, target: Path, reader: Reader, settings: VideoSettings, *, codec: str) -> None:
+    def __init__(
+        self, target: Path, info: FilmInfo, settings: VideoSettings, *, codec: str,
+        others: Sequence[Stream] = (), covers: Mapping[int, bytes] | None = None,
+    ) -> None:  # fmt: skip
         self.target = target
         self.partial = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
         self.warnings: list[str] = []
@@ -59,25 +65,28 @@ class Muxer:
         self.converted: dict[int, Converter] = {}
         self.refused: dict[int, int] = {}  # packets of other streams that the container would not take
         name = container_for(target)
-        options = muxer_options(name, reader)
+        self.covers = covers or {}
+        options = muxer_options(name, info)
         try:
             self.container: OutputContainer = av.open(str(self.partial), "w", format=name, container_options=options)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written, {reason(error)}; choose another folder") from error
         try:
-            self.video = self.add_video(reader, settings, codec)
-            self.warn_of_losses(reader.info.pix_fmt, settings, codec)
-            for stream in reader.others:
-                self.add_other(reader, stream, name)
-            self.copy_tags(reader)
+            self.video = self.add_video(info, settings, codec)
+            self.warn_of_losses(info.pix_fmt, settings, codec)
+            for stream in others:
+                self.add_other(stream, name)
+            self.container.metadata.update(kept_tags(info.tags or {}))
+            if info.chapters:
+                self.container.set_chapters(list(info.chapters))  # type: ignore[arg-type]
             self.start(codec)
-            for index, data in reader.covers.items():
+            for index, data in self.covers.items():
                 self.mux_cover(index, data)
         except BaseException:
             self.abandon()
             raise
 
-    def add_video(self, reader: Reader, settings: VideoSettings, codec: str) -> VideoStream:
+    def add_video(self, info: FilmInfo, settings: VideoSettings, codec: str) -> VideoStream:
         try:
             stream = self.container.add_stream(settings.encoder, rate=settings.rate, hwaccel=settings.accel)
         except ValueError as error:
@@ -86,10 +95,10 @@ class Muxer:
         assert isinstance(stream, VideoStream)
         settings.configure(stream.codec_context)
         stream.time_base = settings.time_base
-        stream.metadata.update(kept_tags(reader.stream.metadata))
-        stream.disposition = reader.stream.disposition
-        if reader.display_matrix:
-            stream.set_display_matrix(reader.display_matrix)
+        stream.metadata.update(kept_tags(info.video_tags or {}))
+        stream.disposition = Disposition(info.disposition)
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
         return stream
 
     def warn_of_losses(self, source: str, settings: VideoSettings, codec: str) -> None:
@@ -104,7 +113,7 @@ class Muxer:
         if before.alpha and not after.alpha:
             self.warnings.append(f"transparency dropped: {codec} cannot hold it in {target}")
 
-    def add_other(self, reader: Reader, stream: Stream, name: str) -> None:
+    def add_other(self, stream: Stream, name: str) -> None:
         if isinstance(stream, AttachmentStream):
             file = stream.metadata.get("filename", "attachment")
             if name == "matroska":
@@ -116,8 +125,8 @@ class Muxer:
         label = f"{stream.type} stream {stream.index} ({codec_name(stream)})"
         if makes_anew(stream, name):
             return
-        if stream.index in reader.covers and name == "matroska":
-            self.attach_cover(stream, reader.covers[stream.index])
+        if stream.index in self.covers and name == "matroska":
+            self.attach_cover(stream, self.covers[stream.index])
             return
         if can_hold(name, stream):
             out = self.container.add_stream_from_template(stream, opaque=True)
@@ -142,11 +151,6 @@ class Muxer:
             packet = Packet(data)
             packet.pts, packet.dts, packet.stream = 0, 0, self.copied[index]
             self.write(packet)
-
-    def copy_tags(self, reader: Reader) -> None:
-        self.container.metadata.update(kept_tags(reader.container.metadata))
-        if chapters := trimmed_chapters(reader):
-            self.container.set_chapters(chapters)
 
     def start(self, codec: str) -> None:
         """Open the encoder and write the header."""
@@ -206,9 +210,14 @@ class Muxer:
     def failure(self, error: OSError | ValueError) -> OutputError:
         if isinstance(error, OutputError):
             return error
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return OutputError(f"{self.target}: the disk is full; free some room or choose another folder")
-        return OutputError(f"{self.target}: writing stopped, {reason(error)}; check the disk, or try .mkv")
+        return disk_failure(self.target, error)
+
+
+def disk_failure(path: Path, error: OSError | ValueError) -> OutputError:
+    """What to say of `error` while `path` was written."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return OutputError(f"{path}: the disk is full; free some room or choose another folder")
+    return OutputError(f"{path}: writing stopped, {reason(error)}; check the disk, or try .mkv")
 
 
 def pass_on(
@@ -229,12 +238,12 @@ def pass_on(
     return True
 
 
-def muxer_options(name: str, reader: Reader) -> dict[str, str]:
+def muxer_options(name: str, info: FilmInfo) -> dict[str, str]:
     """For MP4 and MOV: index in front, Apple's open tag list where a tag needs it, start offsets to the tick."""
     if name not in ("mp4", "mov"):
         return {}
-    special = any(k.lower() not in MP4_TAGS for k in kept_tags(reader.container.metadata))
-    ticks = reader.info.time_base.denominator
+    special = any(k.lower() not in MP4_TAGS for k in kept_tags(info.tags or {}))
+    ticks = info.time_base.denominator
     while ticks < 10_000:  # as the muxer itself does for the film's track
         ticks *= 2
     return {
@@ -279,16 +288,3 @@ def makes_anew(stream: Stream, name: str) -> bool:
 
 def codec_name(stream: Stream) -> str:
     return stream.codec_context.name if stream.codec_context is not None else "unknown"
-
-
-def trimmed_chapters(reader: Reader) -> list:
-    """The chapters, moved and cut with the film."""
-    chapters = []
-    for chapter in reader.container.chapters():
-        base = chapter["time_base"] or Fraction(1, av.time_base)
-        start, end = chapter["start"] * base - reader.shift, chapter["end"] * base - reader.shift
-        stop = reader.stop - reader.shift if reader.stop is not None else end
-        if end > 0 and start < stop:
-            start, end = max(start, Fraction(0)), min(end, stop)
-            chapters.append({**chapter, "start": round(start / base), "end": round(end / base)})
-    return chapters

@@ -6,7 +6,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ from vidcolor.color.encoding import BT470BG, MATRICES, UNSPECIFIED, Encoding, gu
 from vidcolor.errors import InputError
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.formats import layout, native_format, to_native
+from vidcolor.video.info import FilmInfo
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
@@ -31,20 +32,8 @@ BACKWARD, FORWARD = 1, 60  # seconds that decoding time may fall back or leap wi
 MAX_FAILURES = 100  # times in a row that a damaged container is asked to go on
 NETWORK_TIMEOUT = 30.0  # seconds
 MAX_RATE = 1000  # frames a second that are believed
+SEEK_BEFORE = Fraction(2)  # seconds in front of a frame that is sought
 MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """The main picture of a film."""
-
-    width: int
-    height: int
-    pix_fmt: str  # native planar format of the frames that Reader gives
-    encoding: Encoding
-    time_base: Fraction
-    rate: Fraction | None  # average frames a second
-    frames: int  # as the file says, or estimated from duration and rate; 0: unknown
 
 
 class Reader:
@@ -54,13 +43,12 @@ class Reader:
     untouched, PTS in `info.time_base`) and `Packet` objects of the other streams. With `start` or `end` (seconds from
     the start of the film) only what lies between them, with time stamps that begin at zero. A `container` that is open
     already is read (and closed) instead, and `path` is its name in messages. Frames come in the size and format of
-    `like` where that is given, and with `live` no later than they must.
+    `like` where that is given, and with `live` no later than they must. Without `frames` or without `packets` only the
+    other kind is given.
 
     Attributes:
-        info: the main picture.
+        info: the film.
         others: the streams whose packets come along.
-        display_matrix: nine 16.16 fixed-point numbers that turn the picture for display, or None.
-        field_order: "tff" or "bff" where the first frame is interlaced, else None.
         covers: attached pictures (cover art) by stream index.
         damaged: frames and packets so far that could not be decoded cleanly.
         resized: frames so far that came in another size and were scaled.
@@ -80,10 +68,13 @@ class Reader:
         end: float | None = None,
         hwaccel: HWAccel | None = None,
         container: InputContainer | None = None,
-        like: VideoInfo | None = None,
+        like: FilmInfo | None = None,
         live: bool = False,
+        frames: bool = True,
+        packets: bool = True,
     ) -> None:
         self.path = str(path)
+        self.gives_frames, self.gives_packets = frames, packets
         self.container = container or open_input(self.path)
         self.damaged = self.resized = self.retimed = 0
         self.last_pts: int | None = None
@@ -101,6 +92,7 @@ class Reader:
             self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
             self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
             self.trims = start is not None or end is not None
+            self.info = replace(self.info, chapters=tuple(trimmed_chapters(self.container, self.shift, self.stop)))
             if self.trims and self.info.frames and self.info.rate:
                 length = min(
                     Fraction(self.info.frames) / self.info.rate, math.inf if self.stop is None else self.stop - origin
@@ -110,14 +102,15 @@ class Reader:
             self.covers: dict[int, bytes] = {}
             self.timeline = Timeline(self.container.format.name, always=live)
             self.items = self.read()
-            self.head = self.read_head()
+            self.head = self.read_head() if frames else []
         except BaseException:
             self.container.close()
             raise
-        first = self.head[-1]
-        assert isinstance(first, av.VideoFrame)
-        self.field_order = self.read_field_order(first)
-        self.display_matrix = display_matrix(first)
+        if self.head:
+            first = self.head[-1]
+            assert isinstance(first, av.VideoFrame)
+            order, matrix = self.read_field_order(first), display_matrix(first)
+            self.info = replace(self.info, field_order=order, display_matrix=matrix)
 
     def move_to(self, hwaccel: HWAccel) -> str:
         """Open the film once more, to be decoded on a card; the reason where that cannot be.
@@ -166,9 +159,19 @@ class Reader:
             return None
         return "bff" if self.stream.codec_context.field_order in BOTTOM_FIRST else "tff"
 
-    def read(self) -> Iterator[av.VideoFrame | Packet]:
-        if self.shift and self.stream.start_time is not None:  # else there are no time stamps to seek by
-            self.seek()
+    def put_at(self, pts: int, before: Fraction = SEEK_BEFORE) -> None:
+        """Go on with a frame at least `before` seconds in front of the one at `pts` (in ticks, as frames have it).
+
+        In front of it, because the first frames behind a key frame may lean on what stands before that.
+        """
+        self.head, self.last_pts = [], None
+        self.items = self.read(pts * self.info.time_base + self.shift - before)
+
+    def read(self, at: Fraction | None = None) -> Iterator[av.VideoFrame | Packet]:
+        if at is not None:
+            self.seek(at)
+        elif self.shift and self.stream.start_time is not None:  # else there are no time stamps to seek by
+            self.seek(self.shift)
         for packet in self.demux():
             if packet.stream.disposition & Disposition.attached_pic:
                 if packet.size:
@@ -176,17 +179,25 @@ class Reader:
                 continue
             self.timeline.mend(packet)
             if packet.stream.index != self.stream.index:
-                if packet.dts is not None and (kept := self.trim_packet(packet)):
+                if self.gives_packets and packet.dts is not None and (kept := self.trim_packet(packet)):
                     yield kept
+                continue
+            if not self.gives_frames:
+                if self.is_past_end(packet):
+                    return
                 continue
             if packet.has_sidedata("encryption_info"):
                 raise InputError(f"{self.path}: is encrypted; give a copy without protection")
             for frame in self.decode(packet):
                 if trimmed := self.trim_frame(frame):
                     yield trimmed
-            if self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN:
+            if self.is_past_end(packet):
                 yield from filter(None, map(self.trim_frame, self.decode(None)))  # what the decoder still holds
                 return
+
+    def is_past_end(self, packet: Packet) -> bool:
+        """Whether a packet of the picture lies so far behind the end that nothing before it is still to come."""
+        return self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN
 
     def demux(self) -> Iterator[Packet]:
         """All packets; behind damage the container is asked again, as long as that brings it further."""
@@ -204,9 +215,9 @@ class Reader:
             except av.FFmpegError as error:
                 raise InputError(f"{self.path}: reading stopped, {reason(error)}; check the disk or network") from error
 
-    def seek(self) -> None:
+    def seek(self, time: Fraction) -> None:
         try:
-            self.container.seek(int(self.shift * av.time_base), backward=True)
+            self.container.seek(int(time * av.time_base), backward=True)
         except av.FFmpegError:
             pass  # not seekable: frames before the start are decoded and dropped
 
@@ -341,7 +352,7 @@ def kinds(container: InputContainer) -> str:
     return ", ".join(sorted({s.type for s in container.streams})) or "nothing"
 
 
-def describe(container: InputContainer, stream: VideoStream, path: str) -> VideoInfo:
+def describe(container: InputContainer, stream: VideoStream, path: str) -> FilmInfo:
     ctx = stream.codec_context
     if not ctx.width or not ctx.height or ctx.pix_fmt is None:
         raise InputError(f"{path}: its picture cannot be decoded (no size or format found); it may be damaged")
@@ -353,8 +364,12 @@ def describe(container: InputContainer, stream: VideoStream, path: str) -> Video
     if not frames and container.duration and rate:
         frames = round(container.duration / av.time_base * rate)
     assert stream.time_base is not None
-    encoding = read_encoding(ctx, native)
-    return VideoInfo(ctx.width, ctx.height, native, encoding, stream.time_base, rate, frames)
+    return FilmInfo(
+        ctx.width, ctx.height, native, read_encoding(ctx, native), stream.time_base, rate, frames,
+        promised=stream.frames, container=container.format.name, aspect=stream.sample_aspect_ratio,
+        is_tagged=is_tagged(ctx), primaries=ctx.color_primaries, transfer=ctx.color_trc,
+        disposition=int(stream.disposition), tags=dict(container.metadata), video_tags=dict(stream.metadata),
+    )  # fmt: skip
 
 
 def read_encoding(ctx: av.VideoCodecContext, native: str) -> Encoding:
@@ -372,6 +387,17 @@ def encoding_of(source: str, native: str, width: int, height: int, matrix: int, 
     if matrix not in MATRICES:
         matrix = guess_matrix(width, height)
     return Encoding(matrix, color_range == FULL_RANGE or source.startswith("yuvj"), layout(native).depth)
+
+
+def trimmed_chapters(container: InputContainer, shift: Fraction, stop: Fraction | None) -> Iterator[dict[str, Any]]:
+    """The chapters, moved and cut with the film."""
+    for chapter in container.chapters():
+        base = chapter["time_base"] or Fraction(1, av.time_base)
+        start, end = chapter["start"] * base - shift, chapter["end"] * base - shift
+        last = stop - shift if stop is not None else end
+        if end > 0 and start < last:
+            start, end = max(start, Fraction(0)), min(end, last)
+            yield {**chapter, "time_base": base, "start": round(start / base), "end": round(end / base)}
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -11,10 +11,11 @@ from av.packet import Packet
 
 from vidcolor.cli.stream import is_wanted
 from vidcolor.errors import OptionError
+from vidcolor.frames.channel import Channel, LiveChannel
+from vidcolor.frames.item import Prepared
 from vidcolor.live.streams.address import mask
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.outlet import Outlet
-from vidcolor.live.streams.queues import LiveLink
 from vidcolor.live.streams.timeline import Running
 
 
@@ -66,20 +67,20 @@ def test_one_timeline_over_connections_with_other_clocks():
 
 
 def test_a_live_queue_drops_the_oldest_frames_and_no_sound():
-    link = LiveLink(threading.Event(), 2, lambda: False, burst=2)
+    link = LiveChannel(threading.Event(), 2, lambda: False, burst=2)
     sound = [packet(n, Fraction(1, 1000)) for n in range(50)]
     for number, item in enumerate(sound):
-        link.put((f"frame {number}", None))
+        link.put(Prepared(number, None, None))
         link.put(item)
-    link.put(LiveLink.END)
+    link.put(Channel.END)
     items = list(link)
     assert [i for i in items if isinstance(i, Packet)] == sound
-    assert [i[0] for i in items if not isinstance(i, Packet)] == ["frame 48", "frame 49"]
+    assert [i.number for i in items if not isinstance(i, Packet)] == [48, 49]
     assert link.dropped == 48
 
 
 def test_a_live_queue_ends_with_a_silent_source():
-    assert list(LiveLink(threading.Event(), 2, lambda: True, burst=2)) == []
+    assert list(LiveChannel(threading.Event(), 2, lambda: True, burst=2)) == []
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,18 @@ class SharedBackend:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.name, self.device, self.stride = backend.name, backend.device, backend.stride
-        self.description = backend.description
+        self.description, self.takes_conditions = backend.description, backend.takes_conditions
         self.lock = threading.Lock()
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         with self.lock:
-            return self.backend.predict(lightness)
+            return self.backend.predict(lightness, conditions)
+
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        with self.lock:
+            return self.backend.likely(lightness, conditions, count)
 
     def close(self) -> None:
         """The wrapped backend is closed by its owner."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, VidcolorError
-from vidcolor.film.pipeline import colorize_film
+from vidcolor.film.run import Hooks, colorize_film
 from vidcolor.frames.summary import Summary
 from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
@@ -194,9 +194,8 @@ class Jobs:
             if self.clock() - job.previewed >= PREVIEW_EVERY:
                 job.previewed, job.preview = self.clock(), jpeg(frame)
 
-        colorize_film(
-            job.source, job.result, self.backend, job.options, progress=progress, cancel=job.cancel, watch=watch
-        )
+        hooks = Hooks(progress, job.cancel, watch)
+        colorize_film(job.source, job.result, self.backend, job.options, hooks=hooks)
 
     def describe(self, job: Job) -> dict[str, Any]:
         """A job as JSON values."""

@@ -6,23 +6,22 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from fractions import Fraction
 
-import cv2
-import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend
-from vidcolor.color.proxy import LumaProxy
-from vidcolor.errors import Cancelled, OutputError
-from vidcolor.film.pipeline import HostFrames, Link, Worker, color_frames, queue_size, read_frames, small_size_of
+from vidcolor.errors import OutputError
+from vidcolor.frames.channel import BURST_BYTES, Channel, LiveChannel
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.host import HostFrames
+from vidcolor.frames.item import Colored
+from vidcolor.frames.memory import proxy_size, queue_size
+from vidcolor.frames.network import Network
 from vidcolor.frames.summary import Progress, Summary
+from vidcolor.frames.workers import Crew, OneCvThread, Worker
 from vidcolor.live.streams.feed import Feed
-from vidcolor.live.streams.queues import BURST_BYTES, LiveLink
 from vidcolor.live.streams.sink import Sink
 from vidcolor.options import ColorizeOptions
-from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
 
 WAITING = 8  # frames of a live stream that may wait for the network: what a burst brings, and the delay under load
@@ -30,15 +29,8 @@ READY = 2  # that may wait for the encoder
 GRACE = 5.0  # seconds that a target may take for what is left, once the work is to end
 
 
-class NoShots(ShotReport):
-    """A stream has no end: nothing is kept of its shots."""
-
-    def add(self, kind: str, small: LumaProxy, ab: np.ndarray, time: Fraction | None = None) -> None:
-        pass
-
-
-class Outgoing(Link):
-    """The queue to the writer, which may be stuck in its target: `hurry` is called while one waits for it."""
+class Outgoing(Channel):
+    """The channel to the writer, which may be stuck in its target: `hurry` is called while one waits for it."""
 
     def __init__(self, stop: threading.Event, size: int, hurry: Callable[[], None]) -> None:
         super().__init__(stop, size)
@@ -66,17 +58,18 @@ class Run:
         stop: threading.Event, ending: threading.Event, gave_up: threading.Event, progress: Progress | None,
     ) -> None:  # fmt: skip
         self.feed, self.sink, self.summary, self.progress = feed, sink, summary, progress
-        self.options = replace(options, batch=1) if feed.live else options
+        self.options = options
         self.stop, self.ending, self.gave_up = stop, ending, gave_up
-        self.cut, self.failed = threading.Event(), threading.Event()  # leave the first queue; leave both
-        self.errors: list[BaseException] = []
-        self.clocks = [Clock(), Clock(), sink.clock]
-        size = min(WAITING, queue_size(feed.info)) if feed.live else queue_size(feed.info)
-        burst = int(BURST_BYTES // (feed.info.width * feed.info.height * 2))
-        self.decoded = (
-            LiveLink(self.cut, size, self.over, burst=burst) if feed.live else Link(self.cut, size, self.over)
-        )
-        self.coloured = Outgoing(self.failed, READY if feed.live else size, self.hurry)
+        self.cut = threading.Event()  # leave the first channel; the crew's stop leaves both
+        self.crew = Crew(self.let_go)
+        self.clocks = Clock(), Clock(), sink.clock
+        size = queue_size(feed.info)
+        if feed.live:
+            burst = int(BURST_BYTES // (feed.info.width * feed.info.height * 2))
+            self.decoded: Channel = LiveChannel(self.cut, min(WAITING, size), self.over, burst=burst)
+        else:
+            self.decoded = Channel(self.cut, size, self.over)
+        self.colored = Outgoing(self.crew.stop, READY if feed.live else size, self.hurry)
         self.asked: float | None = None  # time.monotonic() at which the user was first seen waiting
 
     def run(self, backend: Backend) -> None:
@@ -85,59 +78,71 @@ class Run:
         Raises:
             VidcolorError: from any of the threads; the target is abandoned then.
         """
-        assert self.feed.reader is not None
-        info, size = self.feed.info, small_size_of(self.feed.reader, self.options)
-        pictures = HostFrames(info.encoding, size, self.sink.settings, self.options.compare)
-        # the feed is no Reader, but is iterated like one
-        read = Worker(self.guarded, (read_frames, self.feed, pictures, self.decoded, self.clocks[0]))
-        write = Worker(self.guarded, (self.write, pictures))
-        read.daemon = write.daemon = True  # FFmpeg may hold them in a dead connection when the user will not wait
-        threads = cv2.getNumThreads()
-        try:
-            cv2.setNumThreads(1)  # as in run_threads
-            read.start()
-            write.start()
-            shots = NoShots(())
-            self.guarded(
-                color_frames, self.decoded, self.coloured, backend, size, self.options, None, shots, self.summary,
-                self.clocks[1], self.report, live=self.feed.live,
-            )  # fmt: skip
-            self.ending.set()
-            self.cut.set()
-            self.end(write)
-            self.wait(read)
-        except BaseException as error:  # Ctrl-C for the second time
-            self.fail(error)
-            self.sink.abandon()
-        finally:
-            cv2.setNumThreads(threads)
-        self.summary.dropped = self.sink.missed + getattr(self.decoded, "dropped", 0)
+        info, size = self.feed.info, proxy_size(self.feed.info, self.options)
+        network = Network(backend, size)
+        memory = HostFrames(info.encoding, size, self.sink.settings, self.options.compare)
+        colorizer = FrameColorizer(memory, network, self.options, live=self.feed.live, clocks=self.clocks)
+        with OneCvThread():
+            try:
+                # daemons: FFmpeg may hold them in a dead connection when the user will not wait
+                read = self.crew.start("read", lambda: self.read(colorizer), daemon=True)
+                write = self.crew.start("write", lambda: self.write(colorizer), daemon=True)
+                self.crew.guard(lambda: self.color(colorizer, network))
+                self.ending.set()
+                self.cut.set()
+                self.end(write)
+                read.over.wait()
+            except BaseException as error:  # Ctrl-C for the second time
+                self.crew.fail(error)
+                self.sink.abandon()
+        self.count()
         self.summary.reconnected += self.sink.reconnected
         self.summary.warnings += self.sink.warnings
-        if self.errors:
-            raise self.errors[0]
+        self.crew.raise_first()
 
     def over(self) -> bool:
         if self.stop.is_set():
             self.ending.set()
         return self.ending.is_set()
 
-    def guarded(self, work: Callable, *args, **named) -> None:
-        try:
-            work(*args, **named)
-        except Cancelled:
-            pass  # another thread failed, and has said so
-        except BaseException as error:
-            self.fail(error)
-
-    def fail(self, error: BaseException) -> None:
-        self.errors.append(error)
-        for event in (self.failed, self.cut, self.ending, self.gave_up):
+    def let_go(self) -> None:
+        """A thread has failed: all leave."""
+        for event in (self.cut, self.ending, self.gave_up):
             event.set()
+
+    def read(self, colorizer: FrameColorizer) -> None:
+        """Reader thread: frames are looked at while they are in the cache; packets of other streams come along."""
+        items, number = iter(self.feed), 0
+        while (item := self.clocks[0].time("decode", next, items, None)) is not None:
+            if not isinstance(item, Packet):
+                item, number = colorizer.prepare(number, item), number + 1
+            self.decoded.put(item)
+        self.decoded.put(Channel.END)
+
+    def color(self, colorizer: FrameColorizer, network: Network) -> None:
+        """Main thread. Packets of other streams do not wait for frames that are held: the muxer puts all in order."""
+        for item in self.decoded:
+            if isinstance(item, Packet):
+                self.colored.put(item)
+            else:
+                self.give(colorizer.push(item), network)
+        self.give(colorizer.finish(), network)
+        self.colored.put(Channel.END)
+
+    def give(self, items: list[Colored], network: Network) -> None:
+        for item in items:
+            self.summary.shots += bool(item.kind)
+            self.colored.put(item)
+            self.summary.frames += 1
+        self.summary.predicted = network.predicted
+        self.report()
+
+    def count(self) -> None:
+        self.summary.dropped = self.sink.missed + getattr(self.decoded, "dropped", 0)
 
     def report(self) -> None:
         self.over()
-        self.summary.dropped = self.sink.missed + getattr(self.decoded, "dropped", 0)
+        self.count()
         if self.progress is not None:
             busy = {k: v for c in self.clocks for k, v in list(c.busy.items())}
             if self.feed.live:
@@ -145,13 +150,13 @@ class Run:
             self.summary.busy = busy
             self.progress(self.summary, 0 if self.feed.live else self.feed.info.frames)
 
-    def write(self, pictures: HostFrames) -> None:
+    def write(self, colorizer: FrameColorizer) -> None:
         """Writer thread: merge, encode and mux, or leave out what there is no target for."""
-        for item in self.coloured:
+        for item in self.colored:
             if isinstance(item, Packet):
                 self.sink.packet(item)
             else:
-                self.sink.frames(pictures.merge(item))
+                self.sink.frames(colorizer.merge(item))
         self.sink.finish()
 
     def hurry(self) -> None:
@@ -175,11 +180,7 @@ class Run:
             try:
                 self.hurry()
             except OutputError as error:
-                self.fail(error)
+                self.crew.fail(error)
                 return
-        if self.errors:
+        if self.crew.errors:
             self.sink.abandon()
-
-    def wait(self, read: Worker) -> None:
-        while not read.over.wait(0.5):
-            pass

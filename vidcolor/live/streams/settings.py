@@ -33,7 +33,7 @@ def stream_settings(reader: Reader, options: ColorizeOptions, codec: str, *, liv
     even = reader.info.width % 2 == 0 and reader.info.height % 2 == 0
     if plain and options.pix_fmt is None and even:
         options = replace(options, pix_fmt="yuv420p")
-    settings = video_settings(reader, options, codec)
+    settings = video_settings(reader.info, options, codec)
     key = round(KEY_EVERY * float(settings.rate or 30))
     found = dict(settings.options) | {"g": str(key)}
     if live and settings.encoder in LIVE:
@@ -60,5 +60,5 @@ def raw_settings(reader: Reader, options: ColorizeOptions) -> VideoSettings:
         if getattr(options, name) is not None:
             raise OptionError(f"{name} has no meaning for raw frames; leave it out, or give a codec")
     pix_fmt = choose_format(FORMATS, reader.info.pix_fmt, options.pix_fmt, "a pipe of raw frames")
-    settings = video_settings(reader, replace(options, pix_fmt=pix_fmt), "ffv1")
+    settings = video_settings(reader.info, replace(options, pix_fmt=pix_fmt), "ffv1")
     return replace(settings, encoder="rawvideo", options=())

@@ -14,7 +14,8 @@ from vidcolor.live.streams.address import HTTP, LISTENERS, LIVE, PIPE, name_of, 
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.pipes import CHUNK, PipeIn
 from vidcolor.live.streams.protocols import check_protocol
-from vidcolor.video.reader import Reader, VideoInfo, open_input, reason
+from vidcolor.video.info import FilmInfo
+from vidcolor.video.reader import Reader, open_input, reason
 
 LISTEN = 3600.0  # seconds that a sender may take to call on us
 OPEN = {"analyzeduration": "2000000", "probesize": "2000000"}  # microseconds and bytes to learn the streams from
@@ -44,7 +45,7 @@ class Source:
             raise OptionError(f"{self.name}: cannot be listened on; give an address of {', '.join(LISTENERS)}")
 
     def open(
-        self, *, live: bool, like: VideoInfo | None = None, start: float | None = None, end: float | None = None,
+        self, *, live: bool, like: FilmInfo | None = None, start: float | None = None, end: float | None = None,
         again: bool = False,
     ) -> Reader:  # fmt: skip
         """A reader that has seen the first frame; `again` where one was open before, and patience is short.

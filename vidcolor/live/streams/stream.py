@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
-from vidcolor.film.pipeline import Worker
 from vidcolor.frames.summary import Progress, Summary
+from vidcolor.frames.workers import Worker
 from vidcolor.live.streams.address import LIVE, PIPE, is_stream_target, name_of, scheme
 from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
@@ -142,8 +142,7 @@ def open_feed(source: Source, options: ColorizeOptions, note: Note, stop: thread
         except BaseException as error:
             found.append(error)
 
-    worker = Worker(lambda work: work(), (open_source,))
-    worker.daemon = True  # FFmpeg gives up after its timeout; who presses Ctrl-C need not wait for that
+    worker = Worker("open", open_source, daemon=True)  # FFmpeg gives up late; who presses Ctrl-C need not wait for it
     worker.start()
     while not worker.over.wait(0.05):
         if stop.is_set():
@@ -167,8 +166,11 @@ def find_way(
         if feed.live:
             settings = stream_settings(reader, options, codec, live=True, plain=False)
         else:
-            settings = video_settings(reader, options, codec)
-        return Way(settings, lambda: Muxer(path, reader, settings, codec=codec))
+            settings = video_settings(reader.info, options, codec)
+        return Way(
+            settings,
+            lambda: Muxer(path, reader.info, settings, codec=codec, others=reader.others, covers=reader.covers),
+        )
     codec = options.codec or outlet.codec
     settings = stream_settings(reader, options, codec, live=feed.live, plain=outlet.plain)
     templates = Templates(reader)

@@ -1,0 +1,108 @@
+"""All that the samples of a coloured film depend on, and a digest that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from vidcolor import __version__
+from vidcolor.backends import Backend
+from vidcolor.film.rules import Rules
+from vidcolor.options import ColorizeOptions
+from vidcolor.video.encoder import VideoSettings
+
+ENDS = 1 << 20  # bytes of either end of the source that its digest covers
+OF_THE_RUN = ("overwrite", "model", "backend", "save_shots")  # options that no sample depends on, or only by name
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What tells a source from another one, and from what it was before."""
+
+    name: str
+    size: int  # bytes; -1 where it is not a file
+    modified: int  # ns since 1970
+    digest: str  # SHA-256 of its first and last MiB
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SourceFacts:
+        return cls(**values)
+
+    @classmethod
+    def of(cls, source: str) -> SourceFacts:
+        """The facts of a file; of anything else, its name alone."""
+        path = Path(source)
+        if not path.is_file():
+            return cls(source, -1, 0, "")
+        stat, digest = path.stat(), hashlib.sha256()
+        with open(path, "rb") as file:
+            digest.update(file.read(ENDS))
+            file.seek(max(0, stat.st_size - ENDS))
+            digest.update(file.read(ENDS))
+        return cls(str(path.absolute()), stat.st_size, stat.st_mtime_ns, digest.hexdigest())
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every segment of a film is made. Two that are equal give the same bytes of video on the same machine."""
+
+    options: dict[str, Any]
+    settings: dict[str, Any]  # of the encoder, with its thread number
+    model: str  # SHA-256 of the weights
+    backend: str  # with device and precision
+    memory: str  # where frames are merged: "host" or "card"
+    rules: dict[str, Any]
+    versions: dict[str, Any]  # of this package, and of FFmpeg's libraries
+
+    @classmethod
+    def of(cls, options: ColorizeOptions, settings: VideoSettings, backend: Backend, memory: str, rules: Rules,
+           model: str) -> Recipe:  # fmt: skip
+        kept = {k: v for k, v in asdict(options).items() if k not in OF_THE_RUN}
+        if options.shots is not None:
+            kept["shots"] = hashlib.sha256(Path(options.shots).read_bytes()).hexdigest()
+        ffmpeg = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
+        versions = {"vidcolor": __version__, "av": av.__version__, **ffmpeg}
+        return cls(plain(kept), plain(asdict(settings)), model, backend.description, memory, asdict(rules), versions)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the recipe as canonical JSON."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        return cls(**values)
+
+    def difference(self, other: Recipe) -> str:
+        """The first thing in which `other` differs, in words; empty where it does not."""
+        for name, own in asdict(self).items():
+            theirs = getattr(other, name)
+            if own == theirs:
+                continue
+            if isinstance(own, dict):
+                key = next(k for k in {**own, **theirs} if own.get(k) != theirs.get(k))
+                return f"{key} was {own.get(key)!r} and is {theirs.get(key)!r}"
+            return f"{name} was {own!r} and is {theirs!r}"
+        return ""
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` as JSON gives them back."""
+
+    def one(value: object) -> object:
+        return str(value) if isinstance(value, Fraction | os.PathLike) else value
+
+    return json.loads(json.dumps(values, default=one))

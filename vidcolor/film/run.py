@@ -1,0 +1,296 @@
+"""A film from end to end: probe, plan, colour segment by segment, assemble."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from av.packet import Packet
+
+from vidcolor.backends import Backend
+from vidcolor.color.encoding import prepare_lab
+from vidcolor.errors import Cancelled
+from vidcolor.film.assemble import assemble
+from vidcolor.film.plan import FilmPlan, Segment, first_segment
+from vidcolor.film.recipe import Recipe, SourceFacts
+from vidcolor.film.rules import Rules
+from vidcolor.film.segmenter import Closed, Segmenter, digest_of, mark_of
+from vidcolor.film.source import frames_from
+from vidcolor.film.work import folder_of, locked, open_plan
+from vidcolor.film.writer import SegmentWriter, Watch
+from vidcolor.frames.channel import Channel
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.host import FrameMemory, HostFrames
+from vidcolor.frames.memory import find_card, proxy_size, queue_size
+from vidcolor.frames.network import Network
+from vidcolor.frames.summary import Progress, Summary
+from vidcolor.frames.workers import Crew, OneCvThread
+from vidcolor.options import ColorizeOptions
+from vidcolor.shots.cutlist import ShotList, read_shots
+from vidcolor.shots.report import ShotReport
+from vidcolor.temporal.clock import Clock
+from vidcolor.video.encoder import film_threads, video_settings
+from vidcolor.video.muxer import Muxer, default_codec
+from vidcolor.video.reader import Reader
+from vidcolor.video.target import check_target
+
+SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Who looks on: `progress` in the calling thread, `watch` in the writer's, with every coloured frame before it is
+    encoded, which it must not change or keep; `cancel` stops the work when it is set."""
+
+    progress: Progress | None = None
+    cancel: threading.Event | None = None
+    watch: Watch | None = None
+
+
+def colorize_film(
+    source: str | Path, target: Path, backend: Backend, options: ColorizeOptions, *,
+    hooks: Hooks | None = None, rules: Rules | None = None, model: str = "",
+) -> Summary:  # fmt: skip
+    """Colour one film; `target` appears when it is complete, and not at all otherwise.
+
+    What is done stays in a folder beside the target when the work is interrupted, and the same call goes on from there.
+    `model` is the SHA-256 of the network's weights.
+
+    Raises:
+        InputError: the source cannot be read.
+        OutputError: the target cannot be written, or the folder beside it belongs to another film or other options.
+        Cancelled: `cancel` was set.
+    """
+    began = time.perf_counter()
+    with Film(str(source), Path(target), backend, options, hooks or Hooks(), rules or Rules(), model) as film:
+        summary = film.run()
+    summary.seconds = time.perf_counter() - began
+    return summary
+
+
+class Film:
+    """One film being coloured; see `colorize_film`."""
+
+    def __init__(
+        self, source: str, target: Path, backend: Backend, options: ColorizeOptions, hooks: Hooks, rules: Rules,
+        model: str,
+    ) -> None:  # fmt: skip
+        self.source, self.target, self.backend, self.options = source, target, backend, options
+        self.hooks, self.rules, self.model = hooks, rules, model
+        self.summary = Summary(source, str(target), backend=backend.name)
+        self.codec = options.codec or default_codec(target)
+        self.given: ShotList | None = read_shots(options.shots) if options.shots else None
+        self.shots = ShotReport(options.save_shots)
+        self.card = find_card(backend, self.summary.notes)
+        self.clocks = Clock(), Clock(), Clock()
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def open_reader(self) -> Reader:
+        """The film's frames."""
+        accel = self.card.hwaccel if self.card else None
+        reader = Reader(self.source, start=self.options.start, end=self.options.end, hwaccel=accel, packets=False)
+        return reader
+
+    def run(self) -> Summary:
+        reader = self.open_reader()
+        self.stack.callback(lambda: self.reader.close())
+        self.reader, self.info = reader, reader.info
+        check_target(self.target, overwrite=self.options.overwrite, source=self.source)
+        self.shots.check(self.source, given=self.options.shots, overwrite=self.options.overwrite)
+        settings = video_settings(self.info, self.options, self.codec)
+        if self.card:
+            settings = self.card.settings(reader, settings, self.options, self.codec)
+        self.settings = replace(settings, threads=film_threads(settings.encoder))
+        self.stack.enter_context(locked(folder_of(self.target)))
+        muxer = self.open_muxer()
+        try:
+            plan = self.color()
+            self.put_together(plan, muxer)
+        except BaseException:
+            muxer.abandon()
+            raise
+        shutil.rmtree(plan.folder, ignore_errors=True)
+        self.tell(plan, muxer)
+        return self.summary
+
+    @cached_property
+    def passing(self) -> Reader:
+        """The film's other streams; opened a second time, for they are read when its frames are done."""
+        reader = Reader(self.source, start=self.options.start, end=self.options.end, frames=False)
+        self.stack.callback(reader.close)
+        return reader
+
+    def open_muxer(self) -> Muxer:
+        """The target, opened before any work is done, so that what it refuses is known."""
+        reader = self.passing
+        return Muxer(
+            self.target, self.info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers
+        )
+
+    def color(self) -> FilmPlan:
+        """All segments that are not done yet."""
+        memory = self.memory()
+        plan, segment = open_plan(folder_of(self.target), SourceFacts.of(self.source), self.info, self.recipe(memory))
+        self.recall(plan)
+        if plan.complete:
+            return plan
+        network = Network(self.backend, memory.size)
+        colorizer = FrameColorizer(memory, network, self.options, clocks=self.clocks)
+        frames = self.frames(plan, segment, memory)
+        FilmRun(self, plan, segment, colorizer, network).run(frames)
+        return plan
+
+    def memory(self) -> FrameMemory:
+        host = HostFrames(self.info.encoding, proxy_size(self.info, self.options), self.settings, self.options.compare)
+        return self.card.frames(host, self.info.frames) if self.card else host
+
+    def recipe(self, memory: FrameMemory) -> Recipe:
+        where = "host" if isinstance(memory, HostFrames) else "card"
+        return Recipe.of(self.options, self.settings, self.backend, where, self.rules, self.model)
+
+    def recall(self, plan: FilmPlan) -> None:
+        """What was done before counts as done."""
+        self.summary.frames = plan.frames
+        if plan.segments:
+            self.summary.notes.append(f"{plan.frames} frames were done already; going on from there")
+        for done in plan.segments:
+            self.summary.shots += len(done.shots)
+            self.summary.predicted += done.predicted
+
+    def frames(self, plan: FilmPlan, segment: Segment | None, memory: FrameMemory) -> Iterator:
+        """The source's frames with their numbers, from the segment to go on with."""
+        if segment is None:
+            return enumerate(item for item in self.reader if not isinstance(item, Packet))
+        self.reader.close()
+        self.reader, frames = frames_from(
+            self.open_reader, segment.start, lambda frame: digest_of(memory.prepare(frame).luma), exact=plan.exact
+        )
+        return frames
+
+    @property
+    def exact(self) -> bool:
+        """Whether a reader finds any frame by its time stamp, as far as is known by now."""
+        return not (self.reader.damaged or self.reader.retimed or self.reader.timeline.active)
+
+    def put_together(self, plan: FilmPlan, muxer: Muxer) -> None:
+        paths = [plan.path_of(segment) for segment in plan.segments]
+        others = (p for p in self.passing if isinstance(p, Packet)) if self.passing.others else ()
+        self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
+        muxer.finish()
+
+    def check_cancel(self) -> None:
+        cancel = self.hooks.cancel
+        if cancel is not None and cancel.is_set():
+            raise Cancelled(f"{self.source}: stopped; nothing was written")
+
+    def report(self) -> None:
+        """Called in the main thread after each frame."""
+        self.check_cancel()
+        if self.hooks.progress is not None:
+            self.summary.busy = {k: v for c in self.clocks for k, v in list(c.busy.items())}
+            self.hooks.progress(self.summary, self.info.frames)
+
+    def tell(self, plan: FilmPlan, muxer: Muxer) -> None:
+        """What the summary has to say when all is done."""
+        summary, reader = self.summary, self.reader
+        summary.busy = {k: v for c in self.clocks for k, v in c.busy.items()}
+        if self.hooks.progress is not None:
+            self.hooks.progress(summary, summary.frames)
+        if self.card:
+            self.card.report(reader)
+        summary.warnings += muxer.warnings
+        summary.damaged = reader.damaged
+        if reader.resized:
+            summary.warnings.append(f"{reader.resized} frames came in another size and were scaled")
+        promised = 0 if reader.trims else self.info.promised
+        if promised - summary.frames > max(2, promised * SHORTFALL):
+            summary.warnings.append(
+                f"the file promises {promised} frames, {summary.frames} could be read: is it whole?"
+            )
+        if reader.retimed:
+            summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
+        summary.warnings += self.shots.write(self.source, self.info.rate)
+        if self.given and not reader.trims and self.given.starts[-1] >= summary.frames:
+            summary.warnings.append(
+                f"{self.options.shots}: has shots behind the film's {summary.frames} frames; is it this film's?"
+            )
+
+
+class FilmRun:
+    """The three threads of a film: read and prepare; colour; merge, encode and keep."""
+
+    def __init__(
+        self, film: Film, plan: FilmPlan, segment: Segment | None, colorizer: FrameColorizer, network: Network
+    ) -> None:
+        self.film, self.plan, self.segment = film, plan, segment
+        self.colorizer, self.network = colorizer, network
+        self.crew = Crew()
+        size = queue_size(film.info)
+        self.decoded, self.colored = Channel(self.crew.stop, size), Channel(self.crew.stop, size)
+        self.predicted = 0  # by the segments before
+        self.earlier = film.summary.predicted
+        self.writer = SegmentWriter(
+            plan, film.settings, colorizer, film.clocks[2], film.hooks.watch, lambda: film.exact, self.colored.check
+        )
+
+    def run(self, frames: Iterator) -> None:
+        with OneCvThread():
+            try:
+                self.crew.start("read", lambda: self.read(frames))
+                self.crew.start("write", self.write)
+                self.crew.guard(self.color)
+            finally:
+                self.crew.join()
+                self.writer.abandon()
+        self.crew.raise_first()
+
+    def read(self, frames: Iterator) -> None:
+        clock = self.film.clocks[0]
+        while (pair := clock.time("decode", next, frames, None)) is not None:
+            self.decoded.put(self.colorizer.prepare(*pair))
+        self.decoded.put(Channel.END)
+
+    def color(self) -> None:
+        segmenter: Segmenter | None = None
+        kinds = self.film.given.kinds if self.film.given else None
+        make = Segmenter.given(dict(kinds)) if kinds is not None else None
+        for item in self.decoded:
+            if segmenter is None:
+                segment = self.segment or first_segment(mark_of(item))
+                segmenter = Segmenter(self.colorizer, segment, self.film.rules, make=make)
+            self.give(segmenter.push(item))
+        if segmenter is not None:
+            self.give(segmenter.finish())
+        self.colored.put(Channel.END)
+
+    def give(self, items: list) -> None:
+        """Hand on what is ready."""
+        summary = self.film.summary
+        summary.predicted = self.earlier + self.network.predicted
+        for item in items:
+            if isinstance(item, Closed):
+                count, self.predicted = self.network.predicted - self.predicted, self.network.predicted
+                self.colored.put(replace(item, predicted=count))
+                continue
+            summary.shots += bool(item.kind)
+            self.film.shots.add(item.kind, item.proxy, item.ab, item.time)
+            self.colored.put(item)
+            summary.frames += 1
+        self.film.report()
+
+    def write(self) -> None:
+        prepare_lab()  # while the network is compiled
+        for item in self.colored:
+            self.writer.write(item)

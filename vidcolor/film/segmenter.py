@@ -1,0 +1,178 @@
+"""The colour stage of a film: shots found, segments closed by the rules, each coloured on its own."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from vidcolor.color.proxy import LumaProxy
+from vidcolor.film.plan import Mark, Segment, following
+from vidcolor.film.rules import Rules
+from vidcolor.frames.colorizer import FrameColorizer
+from vidcolor.frames.item import Colored, Prepared
+from vidcolor.shots.detector import GivenShots, ShotDetector, Shots
+
+
+@dataclass(frozen=True)
+class Closed:
+    """All frames of `segment` have been given."""
+
+    segment: Segment  # its `last` is known now
+    following: Segment | None  # None at the film's end
+    predicted: int = 0  # frames of it that the network saw
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a lead-in needs of a frame that has passed."""
+
+    item: Prepared
+    mark: Mark
+
+
+def digest_of(proxy: np.ndarray) -> str:
+    """A checksum of a luma proxy: frames that differ have different ones, for all that a seek can get wrong."""
+    return f"{zlib.crc32(np.ascontiguousarray(proxy).data):08x}"
+
+
+def mark_of(item: Prepared) -> Mark:
+    """The place of a frame in its film."""
+    return Mark(item.number, item.frame.pts if item.frame.pts is not None else -1, digest_of(item.proxy.luma))
+
+
+class Segmenter:
+    """Takes the frames of a film in order, from the lead-in of `segment` on, and gives coloured frames and `Closed`.
+
+    Every segment begins with a shot detector and a smoother of its own, which have seen nothing before its lead-in: so
+    it comes out the same whether the film before it has been coloured in this process, in another, or elsewhere.
+
+    Attributes:
+        segment: the present one.
+    """
+
+    def __init__(
+        self, colorizer: FrameColorizer, segment: Segment, rules: Rules, *,
+        make: Callable[[int], Shots] | None = None,
+    ) -> None:  # fmt: skip
+        self.colorizer, self.rules, self.make = colorizer, rules, make or (lambda first: ShotDetector())
+        self.newest: Prepared | None = None
+        self.begin(segment)
+
+    @classmethod
+    def given(cls, kinds: dict[int, str]) -> Callable[[int], Shots]:
+        """How `Segmenter` gets its shots where a cut list says them: a maker for the frames from some number on."""
+        return lambda first: GivenShots({n - first: kind for n, kind in kinds.items() if n >= first})
+
+    def begin(self, segment: Segment) -> None:
+        self.segment = segment
+        self.next = segment.start.frame  # the number of the frame to be decided on
+        self.shots = self.make(self.next)
+        self.undecided: deque[Prepared] = deque()
+        self.past: deque[Past] = deque(maxlen=self.rules.lead_in)
+        self.began: Fraction | None = None  # time of the segment's first frame
+
+    def push(self, item: Prepared) -> list:
+        """Take the next frame of the film."""
+        self.newest = item
+        self.undecided.append(item)
+        done: list = []
+        for decided in self.timed(self.shots.push, item.proxy.lightness):
+            done += self.decide(decided.kind)
+        return done
+
+    def finish(self) -> list:
+        """The film is over."""
+        done: list = []
+        while self.undecided:
+            before = self.segment
+            for decided in self.timed(self.shots.finish):
+                done += self.decide(decided.kind)
+                if self.segment is not before:  # closed on the way: what waits was pushed to a new detector
+                    break
+            else:
+                break
+        assert self.newest is not None
+        return done + self.colored(self.colorizer.finish()) + [self.closed(self.newest.number, None)]
+
+    def timed(self, work: Callable, *args):
+        return self.colorizer.clocks[1].time("smoothing", work, *args)
+
+    def decide(self, kind: str) -> list:
+        """It is known of the frame that waits first whether a shot begins with it."""
+        item = self.undecided.popleft()
+        if self.ends(item, kind):
+            return self.close(item, kind)
+        if item.number == self.segment.start.frame:
+            kind = self.segment.kind or "first"
+        if item.number >= self.segment.first and self.began is None:
+            self.began = item.time
+        self.remember(item)
+        self.next = item.number + 1
+        return self.colored(self.colorizer.color(item, kind))
+
+    def ends(self, item: Prepared, kind: str) -> bool:
+        """Whether the present segment ends before `item`."""
+        if item.number <= self.segment.first:
+            return False
+        if self.segment.last is not None:
+            return item.number > self.segment.last
+        if item.time is None or self.began is None:
+            return False
+        passed = item.time - self.began
+        return passed >= (self.rules.shortest if kind else self.rules.longest)
+
+    def close(self, item: Prepared, kind: str) -> list:
+        """End the segment before `item`, and give what waits to the one that follows."""
+        done: list = self.colored(self.colorizer.finish())
+        lead = [] if kind else list(self.past)
+        start = lead[0].mark if lead else mark_of(item)
+        ended = self.closed(item.number - 1, None)
+        after = following(ended.segment, kind, start, len(lead))
+        done.append(Closed(ended.segment, after))
+        waiting = [*(p.item for p in lead), item, *self.undecided]
+        self.begin(after)
+        for held in waiting:
+            self.undecided.append(held)
+            for decided in self.timed(self.shots.push, held.proxy.lightness):
+                done += self.decide(decided.kind)
+        return done
+
+    def closed(self, last: int, after: Segment | None) -> Closed:
+        known = Segment(
+            self.segment.number, self.segment.first, last, self.segment.kind, self.segment.start, self.segment.lead_in
+        )
+        return Closed(known, after)
+
+    def remember(self, item: Prepared) -> None:
+        """Keep what a lead-in may need, where a cut within the shot is near."""
+        if self.began is None or item.time is None:
+            return
+        if item.time - self.began >= self.rules.longest - self.rules.shortest:
+            proxy = LumaProxy(item.proxy.luma, item.proxy.lightness)
+            bare = Prepared(item.number, Stamp(item.frame.pts, item.frame.time_base), proxy)
+            self.past.append(Past(bare, mark_of(item)))
+
+    def colored(self, items: list[Colored]) -> list[Colored]:
+        """`items` without the lead-in; the first frame of a segment keeps nothing of the one before."""
+        first = self.segment.first
+        kept = []
+        for item in items:
+            if item.number == first:
+                kind = self.segment.kind
+                item = Colored(item.number, item.frame, item.proxy, item.ab, kind, True)
+            if item.number >= first:
+                kept.append(item)
+        return kept
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The time of a frame whose samples are no longer needed."""
+
+    pts: int | None
+    time_base: Fraction | None
