@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcolor.errors import OptionError
@@ -56,19 +57,26 @@ def plan_batch(sources: list[str], output: str | None, codec: str | None = None)
         return Batch([Job(sources[0], Path(output))])
     if output is not None and looks_like_file(output):
         raise OptionError(f"{output}: is one file for several sources; give a folder, such as {Path(output).stem}/")
-    jobs: list[Job] = []
+    files: list[tuple[str, Path]] = []  # and the folders that their places are relative to
     notes: list[str] = []
     for source in sources:
-        folder = Path(source)
         if is_folder(source):
-            found = media_below(folder, None if output is None else Path(output))
+            found = media_below(Path(source), None if output is None else Path(output))
             notes += found.notes()
             if not found.media:
                 raise OptionError(f"{source}: holds no film or still to colour; give another folder")
-            jobs += [Job(str(f), target_for(str(f), output, folder, codec), output is not None) for f in found.media]
+            files += [(str(path), Path(source)) for path in found.media]
         else:
-            jobs.append(Job(source, target_for(source, output, folder.parent, codec), output is not None))
-    return Batch(told_apart(jobs), notes)
+            files.append((source, Path(source).parent))
+    targets = [target_for(source, output, root, codec) for source, root in files]
+    shared = Counter(targets)
+    jobs = []
+    for (source, root), target in zip(files, targets, strict=True):
+        if shared[target] > 1 and Path(source).suffix != target.suffix:
+            target = target_for(source, output, root, codec, whole=True)
+        jobs.append(Job(source, target, output is not None))
+    check_distinct(jobs)
+    return Batch(jobs, notes)
 
 
 def is_folder(source: str) -> bool:
@@ -87,10 +95,13 @@ def looks_like_file(output: str) -> bool:
     return suffix in FILM_TARGETS + STILL_TARGETS and not os.path.isdir(output) and not output.endswith(("/", "\\"))
 
 
-def target_for(source: str, output: str | None, root: Path, codec: str | None) -> Path:
-    """Where the coloured `source` goes; below `output` it keeps its place relative to `root`."""
+def target_for(source: str, output: str | None, root: Path, codec: str | None, *, whole: bool = False) -> Path:
+    """Where the coloured `source` goes; below `output` it keeps its place relative to `root`.
+
+    With `whole` its ending stays in the name: of `a.png` and `a.jp2` the second becomes `a.jp2.png`.
+    """
     path, suffix = Path(source), target_ending(source, codec)
-    stem = path.stem if ENDING.fullmatch(path.suffix) else path.name
+    stem = path.stem if ENDING.fullmatch(path.suffix) and not whole else path.name
     if output is None:
         return path.with_name(fitted(stem, f"{RESULT}{suffix}"))
     return Path(output) / path.relative_to(root).with_name(fitted(stem, suffix))
@@ -116,22 +127,11 @@ def fitted(stem: str, tail: str) -> str:
     return stem + tail
 
 
-def told_apart(jobs: list[Job]) -> list[Job]:
-    """The jobs with targets of their own: of `a.png` and `a.jp2` the second becomes `a.jp2.png`.
-
-    Raises:
-        OptionError: two targets are one all the same.
-    """
-    kept = {job.target for job in jobs if Path(job.source).suffix.lower() == job.target.suffix}
+def check_distinct(jobs: list[Job]) -> None:
     taken: dict[Path, str] = {}
-    found = []
     for job in jobs:
-        source, target = Path(job.source), job.target
-        if target in taken or (target in kept and source.suffix.lower() != target.suffix):
-            target = target.with_name(fitted(target.stem + source.suffix, target.suffix))
-        if target in taken or source.suffix.lower() == job.target.suffix and job.target in taken:
-            other = taken.get(target) or taken[job.target]
-            raise OptionError(f"{job.source} and {other} would both become {job.target}; colour them one by one")
-        taken[target] = job.source
-        found.append(replace(job, target=target))
-    return found
+        if job.target in taken:
+            raise OptionError(
+                f"{job.source} and {taken[job.target]} would both become {job.target}; colour them one by one"
+            )
+        taken[job.target] = job.source

@@ -103,7 +103,7 @@ def sort(root: Path, names: list[str], found: Found) -> None:
             media.append(path)
         else:
             found.unknown[ending] += 1
-    stems = {path.stem for path in media}
+    stems = {name for path in media for name in (path.stem, path.name)}
     for path in media:
         if path.stem.endswith(RESULT) and path.stem.removesuffix(RESULT) in stems:
             found.results.append(str(path.relative_to(found.folder)))
