@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled
-from vidcolor.film.run import colorize_film
+from vidcolor.film.run import Hooks, colorize_film
 from vidcolor.frames.workers import Worker
 from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader
@@ -313,7 +313,7 @@ def test_cancel_leaves_nothing(colorizer, grey, tmp_path):
     with pytest.raises(Cancelled):
         colorize_film(
             grey(SAMPLE), tmp_path / "out.mp4", colorizer.backend, colorizer.options,
-            progress=lambda summary, total: cancel.set(), cancel=cancel,
+            hooks=Hooks(progress=lambda summary, total: cancel.set(), cancel=cancel),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
