@@ -68,7 +68,7 @@ class Colorizer:
     ) -> Summary:
         """Colour one film or still; a film can be stopped from another thread by `cancel`."""
         options = options or self.options
-        if is_still(source):
+        if is_still(source, target):
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
             return colorize_still(Path(source), Path(target), self.backend, options)
