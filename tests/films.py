@@ -85,6 +85,24 @@ def make_grey(source: Path, target: Path, *, frames: int | None = None, aspect: 
     return target
 
 
+def make_mpegts(target: Path, *, frames: int = 25, aspect: Fraction | None = None, size=(320, 240)) -> Path:
+    """A grey MPEG-2 film as cameras send it: a gradient that moves; 25 frames a second."""
+    with av.open(str(target), "w", format="mpegts") as out:
+        stream = out.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", 5
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for number in range(frames):
+            frame = av.VideoFrame(*size, "yuv420p")
+            for i, part in enumerate(frame.planes):
+                rows = np.frombuffer(memoryview(part), np.uint8).reshape(part.height, -1)
+                rows[:] = 128 if i else (np.arange(rows.shape[1]) + 3 * number) % 200
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target
+
+
 def chroma_spread(frame: av.VideoFrame) -> float:
     """Standard deviation of the two chroma planes together, in codes of 8 bits: 0 for grey."""
     depth = frame.format.components[0].bits

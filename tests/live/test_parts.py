@@ -134,6 +134,8 @@ def test_a_turned_film_is_shown_upright():
     frame = plain(50, 128, 128)
     plane(frame, 0)[:, :8] = 200  # bright at its left
     assert aspect_of(frame, "split", rotation=90) == pytest.approx(48 / 64)
+    assert aspect_of(frame, "split", pixel=1.5) == pytest.approx(1.5 * 64 / 48)
+    assert aspect_of(frame, "split", rotation=90, pixel=1.5) == pytest.approx(48 / 64 / 1.5)
     shown = compose(frame, (48, 64), "color", rotation=90)
     assert shown.shape == (64, 48, 3)
     assert shown[-4:].mean() > 200 > 60 > shown[:-12].mean()  # counterclockwise: left becomes bottom

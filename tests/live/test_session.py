@@ -11,9 +11,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.conftest import ODD, SAMPLE
-from tests.films import chroma_spread, read
+from tests.films import chroma_spread, make_mpegts, read
 from vidcolor import ColorizeOptions
 from vidcolor.errors import InputError, OutputError
 from vidcolor.live.capture import Capture
@@ -21,7 +22,7 @@ from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.newest import Closed, Newest
 from vidcolor.live.options import WatchOptions
 from vidcolor.live.recorder import Recorder
-from vidcolor.live.session import LiveSession, Meter
+from vidcolor.live.session import LiveSession, Meter, Shown
 from vidcolor.live.virtual import VirtualCamera
 from vidcolor.live.watch import Watcher
 
@@ -78,7 +79,7 @@ def test_a_film_can_begin_again(colorizer, short_film):
 
 def test_an_error_while_colouring_reaches_the_viewer(colorizer, short_film, monkeypatch):
     session = make_session(short_film, colorizer)
-    monkeypatch.setattr(session.colorizer, "color", lambda frame: 1 / 0)
+    monkeypatch.setattr(session.colorizer, "color", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         watch_all(session)
     assert not session.capture.is_alive()
@@ -180,6 +181,47 @@ def test_recording_keeps_times_and_colours(colorizer, short_film, tmp_path):
     assert max(film.times) < 2
     assert all(chroma_spread(f) > 2 for f in film.frames)
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("size", "tags"), [((320, 240), (6, 6, 6)), ((352, 576), (5, 5, 6)), ((1280, 32), (1, 1, 1))], ids=str
+)
+def test_a_recording_is_tagged_as_players_assume_of_the_untagged_source(colorizer, tmp_path, size, tags):
+    """Matrix, primaries and transfer are different lists of ITU-T H.273: 5 is BT.601's matrix, and a gamma of 2.8."""
+    source, target = make_mpegts(tmp_path / "grey.ts", frames=5, size=size), tmp_path / "out.mp4"
+    Watcher(str(source), colorizer, WatchOptions(output=target, window=False)).run()
+    with av.open(str(target)) as film:
+        ctx = film.streams.video[0].codec_context
+        assert (ctx.colorspace, ctx.color_primaries, ctx.color_trc) == tags
+
+
+def test_the_sources_own_tags_stay(colorizer, tmp_path):
+    recorder, source = Recorder(tmp_path / "out.mp4", ColorizeOptions()), av.VideoFrame(64, 48, "yuv420p")
+    source.colorspace, source.color_primaries, source.color_trc = 5, 9, 14
+    recorder(Shown(source, 0.0, 0))
+    recorder.close()
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        ctx = film.streams.video[0].codec_context
+        assert (ctx.colorspace, ctx.color_primaries, ctx.color_trc) == (5, 9, 14)
+
+
+def test_the_shape_of_pixels_is_kept(colorizer, tmp_path):
+    """PAL of 720 x 576 shown as 16:9: network, window, snapshot and recording see the picture as wide as it is."""
+    aspect = Fraction(64, 45)
+    source, target = make_mpegts(tmp_path / "wide.ts", size=(720, 576), aspect=aspect), tmp_path / "out.mp4"
+    watcher = Watcher(str(source), colorizer, WatchOptions(output=target, folder=tmp_path, window=False))
+    seen = []
+    watcher.session.outputs.append(lambda shown: seen.append(shown))
+    watcher.controls.press("s")
+    watcher.run()
+    size = watcher.session.colorizer.memory.size
+    assert size.width / size.height == pytest.approx(16 / 9, rel=0.02)
+    assert {shown.aspect for shown in seen} == {aspect}
+    assert watcher.capture.size == (1024, 576)
+    with Image.open(next(tmp_path.glob("*.png"))) as snapshot:
+        assert snapshot.size == (1024, 576)
+    with av.open(str(target)) as film:
+        assert film.streams.video[0].sample_aspect_ratio == aspect
 
 
 def test_a_recording_never_replaces_a_file(colorizer, short_film, tmp_path):

@@ -77,6 +77,15 @@ def test_a_scene_list_of_pyscenedetect_is_read_with_its_times(tmp_path):
         ('{"format": "vidcolor shots 1", "shots": [{"start": 0, "start_time": -1}]}', "seconds from 0"),
         ('{"format": "vidcolor shots 1", "shots": [{"start": 5}]}', "must start at 0"),
         ('{"format": "vidcolor shots 1", "shots": [{"start": 0, "end": 4}, {"start": 5}]}', "make them meet"),
+        ('{"format": "vidcolor shots 1", "shot": []}', '"shot" is not known; did you mean "shots"?'),
+        (
+            '{"format": "vidcolor shots 1", "fps": "24", "shots": [{"start": 0}]}',
+            '"fps" is not known; use format, source, rate, shots',
+        ),
+        (
+            '{"format": "vidcolor shots 1", "shots": [{"start": 0}, {"start": 9, "knid": "dissolve"}]}',
+            '"knid" of shot 2 is not known; did you mean "kind"?',
+        ),
         ("[62, 62]", "put them in order"),
         ("[98, 62]", "put them in order"),
         ("[1.5]", "give a frame number"),

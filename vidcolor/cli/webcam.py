@@ -132,8 +132,8 @@ def run(source: str, options: ColorizeOptions, watch: WatchOptions, terminal: Te
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: end(watcher))
             watcher.run()
-            meter, dropped = watcher.meter, watcher.session.dropped
-            terminal.note(f"{source}: {meter.rate:.1f} fps, {1000 * meter.latency:.0f} ms, {dropped} frames dropped")
+            meter, dropped, label = watcher.meter, watcher.session.dropped, watcher.capture.label
+            terminal.note(f"{label}: {meter.rate:.1f} fps, {1000 * meter.latency:.0f} ms, {dropped} frames dropped")
     except VidcolorError as error:
         terminal.error(str(error))
         return 2 if isinstance(error, OptionError) else 1

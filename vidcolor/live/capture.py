@@ -1,4 +1,4 @@
-"""Frames from a camera, a stream or a file, as they come; what is lost is opened again."""
+"""Frames from a camera, a stream or a file, as they come; reconnects when a camera or stream is lost."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from vidcolor.errors import InputError
 from vidcolor.live.backoff import Backoff
@@ -16,6 +18,7 @@ from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
 from vidcolor.live.options import CameraWish
 from vidcolor.live.pacing import Pace
+from vidcolor.live.streams.address import mask
 from vidcolor.video.reader import main_video, open_input, reason
 
 DAMAGED = 100  # packets in a row that cannot be decoded before the source is opened again
@@ -28,6 +31,7 @@ class Captured:
     frame: av.VideoFrame
     taken: float  # time.monotonic() at which its packet had arrived
     number: int  # counted from 0, over all connections
+    aspect: Fraction = Fraction(1)  # width of a pixel over its height
 
 
 class Capture(threading.Thread):
@@ -36,6 +40,8 @@ class Capture(threading.Thread):
     Files go at the pace of their time stamps. A camera or stream that ends or fails is opened again, later each time.
 
     Attributes:
+        label: what messages call the source: its address without user, password and query.
+        size: width and height at which the picture is shown, in square pixels.
         is_file: has an end and can be paused.
         status: why no frames come, for people to read; empty while they do.
         reconnected: how often the source came back.
@@ -56,20 +62,27 @@ class Capture(threading.Thread):
     ) -> None:
         super().__init__(name="capture")
         self.source, self.out, self.wish, self.loop, self.note = source, out, wish or CameraWish(), loop, note
+        self.label = mask(source)
         self.is_file = not is_camera(source) and "://" not in source
         self.stop, self.paused = threading.Event(), threading.Event()
         self.status, self.reconnected, self.damaged, self.number = "", 0, 0, 0
         self.container: InputContainer | None = self.open()
         try:
-            stream = main_video(self.container, source)
+            stream = main_video(self.container, self.label)
         except BaseException:
             self.container.close()
             raise
-        self.size = stream.codec_context.width, stream.codec_context.height
+        width, height = stream.codec_context.width, stream.codec_context.height
+        self.size = round(width * aspect_of(stream)), height
         self.rate = stream.average_rate or stream.guessed_rate
 
     def open(self) -> InputContainer:
-        return open_camera(self.source, self.wish) if is_camera(self.source) else open_input(self.source)
+        if is_camera(self.source):
+            return open_camera(self.source, self.wish)
+        try:
+            return open_input(self.source)
+        except InputError as error:
+            raise InputError(str(error).replace(self.source, self.label)) from None  # a traceback shows the cause
 
     def run(self) -> None:
         try:
@@ -91,7 +104,7 @@ class Capture(threading.Thread):
         """Try until the source is back, or the user has had enough."""
         self.close()
         if not self.is_file:
-            self.status = f"{self.source}: {why}; trying again"
+            self.status = f"{self.label}: {why}; trying again"
             self.note(self.status)
         backoff = Backoff()
         while not self.stop.is_set():
@@ -111,7 +124,7 @@ class Capture(threading.Thread):
         assert self.container is not None
         failures = 0
         try:
-            stream = main_video(self.container, self.source)
+            stream = main_video(self.container, self.label)
             if not self.is_file:
                 stream.thread_type = "SLICE"  # frame threads would hold back a frame each
             pace = Pace(self.stop, self.paused) if self.is_file else None
@@ -130,14 +143,19 @@ class Capture(threading.Thread):
                 for frame in frames:
                     if pace is not None and frame.time is not None:
                         taken = pace.wait(frame.time)
-                    self.give(frame, taken)
+                    self.give(frame, taken, aspect_of(stream))
             return "the stream has ended"
         except (av.FFmpegError, InputError, OSError) as error:
             return f"lost, {reason(error)}"
 
-    def give(self, frame: av.VideoFrame, taken: float) -> None:
+    def give(self, frame: av.VideoFrame, taken: float, aspect: Fraction) -> None:
         if self.status:
             self.status = ""
-            self.note(f"{self.source}: is back")
-        self.out.put(Captured(frame, taken, self.number))
+            self.note(f"{self.label}: is back")
+        self.out.put(Captured(frame, taken, self.number, aspect))
         self.number += 1
+
+
+def aspect_of(stream: VideoStream) -> Fraction:
+    """Width over height of a pixel; a stream that does not say has square ones."""
+    return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)

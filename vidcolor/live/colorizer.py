@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 
 from vidcolor.backends import Backend
+from vidcolor.color.encoding import UNSPECIFIED
 from vidcolor.color.proxy import ProxySize
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.host import HostFrames
@@ -33,18 +34,19 @@ class Look:
     pix_fmt: str
     matrix: int
     color_range: int
+    aspect: Fraction
 
 
 class LiveColorizer:
     """Colours the consecutive frames of one live picture; one thread at a time.
 
-    Frames may be left out. A new size or pixel format begins anew, as a new film does. The backend is shared: it is
-    not closed here.
+    Frames may be left out. A new size, pixel format or pixel aspect begins anew, as a new film does. The backend is
+    shared, so it is not closed here.
 
     Attributes:
         strength: amount of colour, 0 to 2; may be set between frames.
         clock: seconds that each stage has worked.
-        resets: how often the size or format has changed.
+        resets: how often the size, format or aspect has changed.
     """
 
     def __init__(self, backend: Backend, options: ColorizeOptions | None = None) -> None:
@@ -56,14 +58,14 @@ class LiveColorizer:
         self.resets = -1
         self.look: Look | None = None
 
-    def color(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def color(self, frame: av.VideoFrame, aspect: Fraction = Fraction(1)) -> av.VideoFrame:
         """The frame with its luma and time stamps untouched and new chroma, tagged with matrix and range.
 
         What has no luma plane (RGB, MJPEG's full-range formats) is brought to a planar format first; a grey frame
-        becomes 4:2:0. The given frame may be written to.
+        becomes 4:2:0. The given frame may be written to. `aspect` is the width of a pixel over its height.
         """
         native = to_native(frame)
-        look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range)
+        look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range, aspect)
         if look != self.look:
             self.begin(frame, native, look)
         self.colorizer.strength = self.strength
@@ -83,9 +85,9 @@ class LiveColorizer:
         pix_fmt = choose_format(FORMATS, name, None, "live")
         settings = VideoSettings(
             "", (), width, height, pix_fmt, replace(encoding, depth=layout(pix_fmt).depth),
-            frame.time_base or Fraction(1, CLOCK_RATE), None, None, None, encoding.matrix, encoding.matrix,
+            frame.time_base or Fraction(1, CLOCK_RATE), None, look.aspect, None, UNSPECIFIED, UNSPECIFIED,
         )  # fmt: skip
-        size = ProxySize.fit(width, height, self.options.size)
+        size = ProxySize.fit(width, height, self.options.size, float(look.aspect))
         self.memory = HostFrames(encoding, size, settings, self.options.compare)
         network, clocks = Network(self.backend, size), (self.clock,) * 3
         self.colorizer = FrameColorizer(self.memory, network, self.options, live=True, clocks=clocks)

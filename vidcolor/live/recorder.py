@@ -1,4 +1,4 @@
-"""Coloured live frames into a file, without holding up the picture."""
+"""Records coloured live frames to a file, without delaying the picture."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from pathlib import Path
 import av
 from av.video.stream import VideoStream
 
+from vidcolor.color.encoding import UNSPECIFIED
 from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
 from vidcolor.options import CODECS, ColorizeOptions
-from vidcolor.video.encoder import EVEN_ONLY, Encoder, VideoSettings, divides, encoder_options
+from vidcolor.video.encoder import EVEN_ONLY, PRIMARIES, Encoder, VideoSettings, divides, encoder_options
 from vidcolor.video.formats import choose_format, copy_properties, plane
 from vidcolor.video.muxer import container_for, default_codec
 from vidcolor.video.reader import encoding_of, reason
 from vidcolor.video.target import check_target
 
 TICKS = Fraction(1, 90_000)
-WAITING = 30  # frames that may wait for the encoder; what is over is left out and counted
+WAITING = 30  # frames that may wait for the encoder; any more are dropped and counted
 PRESET = "veryfast"  # for x264 and x265 while the picture is live
 
 
 class Recorder:
-    """Writes frames as they were captured in time; `close` gives the file its name.
+    """Writes frames with the times of their capture; `close` gives the file its name.
 
     The size is that of the first frame; frames of another one are scaled. It is an output of `LiveSession`: call it
     with every coloured frame.
@@ -34,7 +35,7 @@ class Recorder:
     Attributes:
         target: the file.
         frames: written so far.
-        dropped: frames that the encoder had no time for.
+        dropped: frames dropped because the encoder was too slow.
         error: why writing has stopped, if it has.
 
     Raises:
@@ -60,8 +61,8 @@ class Recorder:
             self.dropped += 1
 
     def close(self) -> None:
-        """Write what waits and finish the file; nothing is left behind where no frame came or writing failed."""
-        while self.thread.is_alive():  # behind an error nobody empties the queue
+        """Write the waiting frames and finish the file. Without a frame, or after an error, no file is left."""
+        while self.thread.is_alive():  # after an error nobody empties the queue
             try:
                 self.queue.put(None, timeout=0.1)
                 break
@@ -83,7 +84,7 @@ class Recorder:
             self.partial.unlink(missing_ok=True)
 
     def write(self, first: Shown) -> None:
-        settings = self.settings(first.frame)
+        settings = self.settings(first)
         with av.open(str(self.partial), "w", format=self.name) as container:
             stream = container.add_stream(settings.encoder, rate=30)
             assert isinstance(stream, VideoStream)
@@ -96,7 +97,7 @@ class Recorder:
                 stamp = max(last + 1, round((shown.taken - first.taken) / TICKS))
                 frame = shown.frame.reformat(settings.width, settings.height, settings.pix_fmt)
                 if frame is shown.frame:
-                    frame = copied(frame)  # others look at it too
+                    frame = copied(frame)  # other outputs use it too
                 frame.pts, frame.time_base, last = stamp, TICKS, stamp
                 for packet in encoder.encode(frame):
                     packet.stream = stream
@@ -107,8 +108,9 @@ class Recorder:
                 packet.stream = stream
                 container.mux(packet)
 
-    def settings(self, frame: av.VideoFrame) -> VideoSettings:
-        """What the file shall be, from its first frame."""
+    def settings(self, first: Shown) -> VideoSettings:
+        """Settings of the file, from its first frame."""
+        frame = first.frame
         encoder, name = CODECS[self.codec], frame.format.name
         available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
         if encoder in EVEN_ONLY:
@@ -118,9 +120,12 @@ class Recorder:
         options = dict(encoder_options(self.codec, encoder, self.options))
         if encoder in ("libx264", "libx265"):
             options.setdefault("preset", PRESET)
+        tags = frame.color_primaries, frame.color_trc
+        if tags == (UNSPECIFIED, UNSPECIFIED):
+            tags = PRIMARIES.get(encoding.matrix, tags)  # those that a player assumes, as for films
         return VideoSettings(
-            encoder, tuple(options.items()), frame.width, frame.height, pix_fmt, encoding, TICKS, None, None, None,
-            encoding.matrix, encoding.matrix,
+            encoder, tuple(options.items()), frame.width, frame.height, pix_fmt, encoding, TICKS, None, first.aspect,
+            None, *tags,
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 
@@ -25,6 +26,13 @@ class Shown:
     taken: float  # time.monotonic() of its capture
     number: int  # of the captured frame
     rotation: int = 0  # degrees counterclockwise by which it is turned for display, a multiple of 90
+    aspect: Fraction = Fraction(1)  # width of a pixel over its height, before turning
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as it is shown: turned, in square pixels."""
+        width, height = round(self.frame.width * self.aspect), self.frame.height
+        return (height, width) if self.rotation % 180 else (width, height)
 
 
 class Meter:
@@ -88,7 +96,8 @@ class LiveSession:
                 captured: Captured | None = self.capture.out.take()
                 assert captured is not None
                 rotation = captured.frame.rotation
-                shown = Shown(self.colorizer.color(captured.frame), captured.taken, captured.number, rotation)
+                done = self.colorizer.color(captured.frame, captured.aspect)
+                shown = Shown(done, captured.taken, captured.number, rotation, captured.aspect)
                 for output in list(self.outputs):
                     output(shown)
                 self.coloured.put(shown)

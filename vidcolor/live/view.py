@@ -32,9 +32,9 @@ def fit(window: tuple[int, int], aspect: float) -> Area:
     return Area((window[0] - width) // 2, (window[1] - height) // 2, width, max(1, height))
 
 
-def aspect_of(frame: av.VideoFrame, mode: str, rotation: int = 0) -> float:
-    """Width over height of what `compose` makes of a frame."""
-    aspect = frame.width / frame.height
+def aspect_of(frame: av.VideoFrame, mode: str, rotation: int = 0, pixel: float = 1.0) -> float:
+    """Width over height of what `compose` makes of a frame whose pixels have the aspect `pixel`."""
+    aspect = pixel * frame.width / frame.height
     if rotation % 180:
         aspect = 1 / aspect
     return aspect * 2 if mode == "side" else aspect

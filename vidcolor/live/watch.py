@@ -66,7 +66,7 @@ class Watcher:
                     self.run_blind()
 
     def open_window(self, stack: ExitStack) -> Window:
-        title = f"vidcolor: {self.source}"
+        title = f"vidcolor: {self.capture.label}"
         return stack.enter_context(Window(title, self.controls, self.capture.size))
 
     def run_blind(self) -> None:
@@ -121,10 +121,8 @@ class Watcher:
 
     def snapshot(self, shown: Shown) -> None:
         target = self.free_name(".png")
-        frame, turned = shown.frame, shown.rotation % 180
-        size = (frame.height, frame.width) if turned else (frame.width, frame.height)
         try:
-            Image.fromarray(compose(frame, size, "color", rotation=shown.rotation)).save(target)
+            Image.fromarray(compose(shown.frame, shown.size, "color", rotation=shown.rotation)).save(target)
         except OSError as error:
             self.say(str(OutputError(f"{target}: cannot be written, {error.strerror}; choose another --folder")))
             return

@@ -125,7 +125,7 @@ class Window:
         """The frame as the controls want it, with the status over it."""
         self.surface.fill((0, 0, 0))
         if shown is not None:
-            aspect = aspect_of(shown.frame, self.controls.mode, shown.rotation)
+            aspect = aspect_of(shown.frame, self.controls.mode, shown.rotation, float(shown.aspect))
             if abs(aspect - self.aspect) > 0.01 and not self.fullscreen:
                 self.resize(aspect)
             self.area = fit(self.surface.get_size(), aspect)

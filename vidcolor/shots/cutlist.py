@@ -16,7 +16,8 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,7 @@ from vidcolor.errors import OptionError, OutputError
 
 FORMAT = "vidcolor shots 1"
 KINDS = ("first", "cut", "dissolve")
+KEYS = ("format", "source", "rate", "shots")  # of the file
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def _parse_json(text: str) -> ShotList:
         return _of_frames(starts)
     if content.get("format") != FORMAT:
         raise _Fault(f'has format {content.get("format")!r}; only "{FORMAT}" and bare lists of frames can be read')
+    _check_keys(content, KEYS, "")
     if not isinstance(content.get("shots"), list):
         raise _Fault('has no list "shots"; write one object a shot')
     return ShotList(
@@ -153,6 +156,7 @@ def _shot(content: Any, number: int) -> Shot:
     if not isinstance(content, dict):
         raise _Fault(f'shot {number} is no object; write {{"start": 0, "end": 61}}')
     where = f"of shot {number}"
+    _check_keys(content, tuple(f.name for f in fields(Shot)), f" {where}")
     end, time = content.get("end"), content.get("start_time")
     if time is not None and (isinstance(time, bool) or not isinstance(time, (int, float)) or not 0 <= time < 1e9):
         raise _Fault(f'"start_time" {where} is {time!r}; give seconds from 0 or null')
@@ -161,6 +165,15 @@ def _shot(content: Any, number: int) -> Shot:
         raise _Fault(f'"kind" {where} is {kind!r}; give one of {", ".join(KINDS)}')
     start = _whole(content.get("start"), f'"start" {where}')
     return Shot(start, None if end is None else _whole(end, f'"end" {where}'), time, kind)
+
+
+def _check_keys(content: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Refuse a key that is not known: it would have no effect, and the user would not notice."""
+    for key in content:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            remedy = f'did you mean "{near[0]}"?' if near else f"use {', '.join(known)}"
+            raise _Fault(f'"{key}"{where} is not known; {remedy}')
 
 
 def _whole(value: Any, what: str) -> int:
