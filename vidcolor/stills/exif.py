@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ UNITS = {5: 4, 10: 4}  # bytes that are swapped together, where they are fewer t
 ORIENTATION, WIDTH_TAGS, RESOLUTION = 274, (40962, 40963), (282, 283, 296)
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 POINTERS = (EXIF, GPS, INTEROPERABILITY)
+BELOW = {0: (EXIF, GPS), EXIF: (INTEROPERABILITY,)}  # a pointer -> the pointers in the directory that it leads to
 LIMIT = 4096  # entries that a directory is believed to have
 
 TEXT, RATIO, SIGNED, WHOLE, DATA = (ASCII, UTF8), (RATIONAL,), (SRATIONAL, RATIONAL), (SHORT, LONG, BYTE), (UNDEFINED,)
@@ -37,8 +38,11 @@ IN_GPS: dict[tuple[int, ...], tuple[int, ...]] = {
     TEXT: (1, 3, 8, 9, 10, 12, 14, 16, 18, 19, 21, 23, 25, 29),
     RATIO: (2, 4, 6, 7, 11, 13, 15, 17, 20, 22, 24, 26, 31),
 }
-MAIN_TYPES: dict[int, tuple[int, ...]] = {tag: kinds for kinds, tags in IN_MAIN.items() for tag in tags}
-GPS_TYPES: dict[int, tuple[int, ...]] = {tag: kinds for kinds, tags in IN_GPS.items() for tag in tags}
+IN_OTHERS: dict[tuple[int, ...], tuple[int, ...]] = {}
+TYPES: dict[int, dict[int, tuple[int, ...]]] = {  # the pointer that leads to a directory -> tag -> types
+    within: {tag: kinds for kinds, tags in known.items() for tag in tags}
+    for within, known in ((0, IN_MAIN), (EXIF, IN_MAIN), (GPS, IN_GPS), (INTEROPERABILITY, IN_OTHERS))
+}
 
 
 @dataclass(frozen=True)
@@ -105,30 +109,29 @@ class Block:
         count = self.number(at, counter)
         return self.number(at + counter + entry * count, pointer) if count <= LIMIT else 0
 
-    def entries(self, at: int, kinds: dict[int, tuple[int, ...]] | None = None) -> list[Entry]:
-        """What is sound in the directory at `at`; pointers come with their children."""
+    def entries(self, at: int, within: int = 0) -> list[Entry]:
+        """What is sound in the directory at `at`; pointers come with their children.
+
+        `within` is the pointer that led here, 0 for a main directory.
+        """
         counter, size = (8, 20) if self.big else (2, 12)
         count = self.number(at, counter)
         if not 0 < at < len(self.data) or count > LIMIT:
             return []
-        read = (self.entry(at + counter + size * i) for i in range(count))
         found = []
-        for entry in read:
-            wanted = (MAIN_TYPES if kinds is None else kinds).get(entry.tag) if entry else None
-            if entry is None or (wanted and entry.kind not in wanted) or (entry.tag in SINGLE and entry.count != 1):
+        for entry in (self.entry(at + counter + size * i) for i in range(count)):
+            if entry is None or not is_sound(entry, within):
                 self.bad += 1
-            elif entry.tag in POINTERS and kinds is not GPS_TYPES:
-                found += self.with_children(entry)
+            elif entry.tag in POINTERS and within != GPS:
+                found += self.with_children(entry, within)
             else:
                 found.append(entry)
         return found
 
-    def with_children(self, entry: Entry) -> list[Entry]:
+    def with_children(self, entry: Entry, within: int) -> list[Entry]:
         """A pointer with the entries it leads to, or nothing where it leads astray."""
-        kinds = GPS_TYPES if entry.tag == GPS else {} if entry.tag == INTEROPERABILITY else None
-        numbers = entry.numbers
-        nested = self.entries(numbers[0], kinds) if numbers and not (kinds is None and entry.tag != EXIF) else []
-        children = tuple(c for c in nested if c.tag not in (EXIF, GPS))
+        known = entry.tag in BELOW.get(within, ()) and entry.numbers
+        children = tuple(self.entries(entry.numbers[0], entry.tag)) if known else ()
         if not children:
             self.bad += 1
             return []
@@ -153,6 +156,12 @@ class Block:
         return np.frombuffer(value, f">u{unit}").astype(f"<u{unit}").tobytes()
 
 
+def is_sound(entry: Entry, within: int) -> bool:
+    """Whether an entry has a type and count that its tag may have."""
+    kinds = TYPES[within].get(entry.tag, ())
+    return (not kinds or entry.kind in kinds) and (entry.tag not in SINGLE or entry.count == 1)
+
+
 def cleaned(data: bytes, unwanted: Iterable[int] = ()) -> tuple[bytes, int]:
     """An EXIF block of an upright picture, and how many bad entries were left out; empty where nothing is sound.
 
@@ -168,7 +177,19 @@ def cleaned(data: bytes, unwanted: Iterable[int] = ()) -> tuple[bytes, int]:
         return b"", block.bad
     out = bytearray(data)
     rewrite(out, block, block.first, entries, set(unwanted))
+    again = Block(bytes(out))
+    if len(again.entries(again.first)) < len({e.tag for e in entries} - set(unwanted)) or again.bad:
+        return rebuilt(entries, set(unwanted)), block.bad  # directories that overlap
     return bytes(out), block.bad
+
+
+def rebuilt(entries: Iterable[Entry], unwanted: set[int]) -> bytes:
+    """A block of its own for the entries of a main directory, upright."""
+    kept = {e.tag: replace(e, children=tuple(c for c in e.children if c.tag not in unwanted))
+            for e in entries if e.tag not in unwanted}  # fmt: skip
+    if ORIENTATION in kept:
+        kept[ORIENTATION] = numbers(ORIENTATION, SHORT, 1)
+    return new_block(kept.values())
 
 
 def rewrite(out: bytearray, block: Block, at: int, entries: Iterable[Entry], unwanted: set[int]) -> None:

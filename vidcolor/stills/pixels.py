@@ -64,4 +64,7 @@ def alpha_of(image: Image.Image) -> np.ndarray | None:
     """Alpha ``(h, w)`` uint16, where the picture has any."""
     if not image.has_transparency_data:
         return None
-    return np.asarray(image.convert("RGBA").getchannel("A")).astype(np.uint16) * np.uint16(257)
+    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    if image.format == "WEBP" and alpha.min() == 255:
+        return None  # its reader gives every frame of an animation an alpha
+    return alpha.astype(np.uint16) * np.uint16(257)

@@ -9,7 +9,16 @@ import cv2
 import numpy as np
 
 from vidcolor.stills.deep import samples, split
-from vidcolor.stills.exif import Block, Entry, new_block, orientation_of, resolution_of
+from vidcolor.stills.exif import (
+    ORIENTATION,
+    WHOLE,
+    Block,
+    Entry,
+    new_block,
+    orientation_of,
+    resolution_of,
+    upright_value,
+)
 from vidcolor.stills.metadata import Metadata, iptc_of
 from vidcolor.stills.pixels import alpha_of, grey_of, open_picture, stretch
 from vidcolor.stills.samples import Samples
@@ -93,10 +102,14 @@ def is_raw(block: Block) -> bool:
 
 
 def alone(block: Block, page: TiffPage) -> bytes:
-    """The file with `page` as its first one."""
-    at, code = (8, "Q") if block.big else (4, "I")
-    head = block.data[:at] + struct.pack(f"{block.order}{code}", page.at)
-    return head + block.data[len(head) :]
+    """The file with `page` as its first one, and said to be upright: readers turn pages each in its own way."""
+    data = bytearray(block.data)
+    at, code, wide = (8, "Q", 8) if block.big else (4, "I", 4)
+    struct.pack_into(f"{block.order}{code}", data, at, page.at)
+    for entry in page.entries:
+        if entry.tag == ORIENTATION and entry.kind in WHOLE:
+            data[entry.at + 4 + wide : entry.at + 8 + wide] = upright_value(entry.kind, block.order)
+    return bytes(data)
 
 
 def read_pixels(block: Block, page: TiffPage) -> Samples:
@@ -109,12 +122,12 @@ def read_pixels(block: Block, page: TiffPage) -> Samples:
     ends = [a + b for a, b in zip(page.values(OFFSETS), page.values(LENGTHS), strict=False)]
     if max(ends, default=0) > len(block.data):
         raise EOFError
-    data = alone(block, page)
+    data, turn = alone(block, page), orientation_of(page.entries)
     pixels = samples(data) if page.deep else None
     if pixels is None:
         with open_picture(data, ("TIFF",)) as image:
-            image.load()  # which turns it upright
-            return Samples(grey_of(image, page.data(PROFILE)), alpha_of(image), 8, 1, image.mode)
+            image.load()
+            return Samples(grey_of(image, page.data(PROFILE)), alpha_of(image), 8, turn, image.mode)
     if pixels.dtype == np.uint16:
         shift = 16 - page.bits  # OpenCV puts 10, 12 and 14 bits into the upper ones
         signal, alpha = split(pixels >> shift if shift else pixels, 2**page.bits - 1)
@@ -123,7 +136,7 @@ def read_pixels(block: Block, page: TiffPage) -> Samples:
         signal, alpha = stretch(colours), None
     if page.photometric == WHITE_IS_ZERO:
         np.invert(signal, out=signal)
-    return Samples(signal, alpha, 16, orientation_of(page.entries), "RGB" if page.photometric == RGB else "L")
+    return Samples(signal, alpha, 16, turn, "RGB" if page.photometric == RGB else "L")
 
 
 def metadata_of(page: TiffPage) -> Metadata:
