@@ -13,7 +13,6 @@ from benchmarks.machine import save
 from benchmarks.network import backends, rate
 from engines import rtx
 from engines.profiles import PROFILES, RTX_CARDS
-from engines.report import RESULTS, write_readme
 from engines.verify import Parity, verify
 from training.pictures import open_pictures
 from training.quantize import lightness
@@ -22,7 +21,8 @@ from vidcolor.backends.shapes import Shapes
 from vidcolor.errors import VidcolorError
 from vidcolor.models.files import ModelFile, open_model
 
-BUILT = Path(__file__).parent / "built"
+HERE = Path(__file__).parent
+BUILT, RESULTS = HERE / "built", HERE / "results"
 PICTURES = Path("../shared/data/val.tar")
 
 
@@ -88,12 +88,7 @@ def run_build(args: argparse.Namespace, model: ModelFile) -> int:
         print(f"{path}: {megabytes:.1f} MB, built in {seconds:.1f} s")
         rows.append({"card": card, "profile": args.profile, "seconds": round(seconds, 2), "mb": round(megabytes, 1)})
     if args.record and rows:
-        save(
-            "build",
-            folder=RESULTS,
-            result={"model": model.metadata["sha256"], "tensorrt_rtx": rtx.version(), "rows": rows},
-        )
-        write_readme()
+        record("build", model, {"tensorrt_rtx": rtx.version(), "rows": rows})
     return 0
 
 
@@ -108,12 +103,7 @@ def run_verify(args: argparse.Namespace, model: ModelFile) -> int:
     told = {k: v.to_dict() if isinstance(v, Parity) else v for k, v in found.items()}
     print(json.dumps(told, indent=1))
     if args.record:
-        save(
-            "verify",
-            folder=RESULTS,
-            result={"model": model.metadata["sha256"], "pictures": len(pictures), "rows": told},
-        )
-        write_readme()
+        record("verify", model, {"pictures": len(pictures), "rows": told})
     failed = [k for k, v in found.items() if isinstance(v, Parity) and not v.holds]
     if failed:
         print(f"engines: beyond the limits: {', '.join(failed)}", file=sys.stderr)
@@ -133,9 +123,16 @@ def run_bench(args: argparse.Namespace, model: ModelFile) -> int:
     for name, why in absent.items():
         print(f"{name}: not run, {why}")
     if args.record:
-        save("bench", folder=RESULTS, result={"model": model.metadata["sha256"], "rows": rows, "not_run": absent})
-        write_readme()
+        record("bench", model, {"rows": rows, "not_run": absent})
     return 0
+
+
+def record(name: str, model: ModelFile, result: dict) -> None:
+    """Save a result, and put it into the README."""
+    from engines.report import write_readme  # which needs Jinja2; building alone does not
+
+    save(name, folder=RESULTS, result={"model": model.metadata["sha256"], **result})
+    write_readme()
 
 
 if __name__ == "__main__":
