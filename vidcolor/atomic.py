@@ -112,7 +112,7 @@ def failure(target: Path, error: OSError) -> OutputError:
 
 def behind_links(path: Path) -> Path:
     """The file that a symbolic link leads to, whether it exists yet or not; other paths stay as they are."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def is_special(path: Path) -> bool:

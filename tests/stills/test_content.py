@@ -75,8 +75,10 @@ def test_first_bytes():
 
 
 def test_the_ending_of_a_result():
-    given = {(".jfif", "JPEG"): ".jfif", (".mp4", "JPEG"): ".jpg", (".jpg", "PNG"): ".png", (".jp2", "JPEG2000"): ".png",
-             ("", "TIFF"): ".tif", (".tiff", ""): ".tiff", (".heic", "HEIF"): ".png"}  # fmt: skip
+    given = {
+        (".jfif", "JPEG"): ".jfif", (".mp4", "JPEG"): ".jpg", (".jpg", "PNG"): ".png", (".jp2", "JPEG2000"): ".png",
+        ("", "TIFF"): ".tif", (".tiff", ""): ".tiff", (".heic", "HEIF"): ".png",
+    }  # fmt: skip
     assert {k: ending_for(*k) for k in given} == given
 
 

@@ -82,7 +82,9 @@ def test_a_jpeg_of_several_pictures(colorizer, tmp_path, photo):
 def test_an_animation_into_a_still(colorizer, tmp_path, photo, kind):
     frames = [Image.fromarray(np.roll(photo, 9 * i)) for i in range(4)]
     source = tmp_path / f"in.{kind.lower()}"
-    frames[0].save(source, kind, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "WEBP" else {}))
+    frames[0].save(
+        source, kind, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "WEBP" else {})
+    )
     assert colorizer.file(source, tmp_path / "out.png").warnings == ["left out: 3 more frames"]
     assert np.abs(luma(np.asarray(Image.open(tmp_path / "out.png"))) - photo).max() < 2
 

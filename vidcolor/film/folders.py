@@ -33,9 +33,13 @@ class Found:
     special: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
 
+    def by_count(self) -> list[tuple[str, int]]:
+        """Unknown endings, the most frequent first."""
+        return sorted(self.unknown.items(), key=lambda item: (-item[1], item[0]))
+
     def notes(self) -> list[str]:
         """One line for each reason why something was passed over."""
-        endings = [f"{ending or 'no ending'} ({count})" for ending, count in self.unknown.most_common()]
+        endings = [f"{ending or 'no ending'} ({count})" for ending, count in self.by_count()]
         lines = (
             (self.unknown.total(), "file", "of unknown kind", ", ".join(endings)),
             (len(self.closed), "folder", "that cannot be read", some(self.closed)),
