@@ -52,6 +52,10 @@ def tiff(path: Path, *pages: tuple[np.ndarray, dict], order: str = "<") -> Path:
         bits = tags.pop("bits", pixels.dtype.itemsize * 8)
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         data = packed(pixels, bits) if bits % 8 else pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+        if tags.get(284) == ("H", 2):  # a plane for each channel
+            data = np.moveaxis(pixels, -1, 0).astype(pixels.dtype.newbyteorder(order)).tobytes()
+            step = len(data) // channels
+            tags |= {273: ("I", tuple(len(out) + step * i for i in range(channels))), 279: ("I", (step,) * channels)}
         place, out = len(out), out + data + bytes(len(data) % 2)
         usual = {
             256: ("I", pixels.shape[1]), 257: ("I", pixels.shape[0]), 258: ("H", (bits,) * channels), 259: ("H", 1),

@@ -156,6 +156,26 @@ def test_floats_and_large_integers_in_tiff(tmp_path, fine):
     assert list(signal(tmp_path / "n.tif")[0, :2]) == [0, 0]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_samples_that_others_read_wrong(tmp_path, fine, order):
+    """In planes, with more channels than colours, half floats, Lab; all in 16 bits."""
+    rgb, clear = np.repeat(fine[..., None], 3, 2), np.full_like(fine, 30000)
+    light = (np.rint(fine / 65535 * 2047) / 2047).astype(np.float16)
+    made = {
+        "planes": (rgb, {284: ("H", 2)}), "grey and alpha": (np.dstack((fine, clear)), {338: ("H", 2)}),
+        "infrared": (np.dstack((rgb, clear, clear)), {338: ("H", (0, 0))}), "half": (light, {339: ("H", 3)}),
+    }  # fmt: skip
+    for name, page in made.items():
+        found = read_still(tiff(tmp_path / f"{name}.tif", page, order=order)).page()
+        assert found.depth == 16
+        close(found.signal, fine, 10 if name == "half" else 16)
+        assert (found.alpha is not None) == (name == "grey and alpha")
+    lab = np.dstack((fine, *np.zeros((2, *fine.shape), np.uint16)))
+    flat = np.dstack(((fine >> 8).astype(np.uint8), *np.zeros((2, *fine.shape), np.uint8)))
+    deep = signal(tiff(tmp_path / "lab16.tif", (lab, {262: ("H", 8)}), order=order))
+    close(deep, signal(tiff(tmp_path / "lab8.tif", (flat, {262: ("H", 8)}), order=order)), 7)
+
+
 def test_a_cut_off_tiff_of_16_bits(tmp_path, fine):
     whole = tiff(tmp_path / "whole.tif", (fine, {273: ("I", 4000)}))
     with pytest.raises(InputError, match="cut off"):

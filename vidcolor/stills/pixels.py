@@ -27,7 +27,7 @@ def grey_of(image: Image.Image, profile: bytes) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "LAB":
-        return lightness_signal()[np.asarray(image.getchannel("L"))]
+        return lightness_signal(256)[np.asarray(image.getchannel("L"))]
     if image.mode == "I" and image.format == "PPM":
         return np.asarray(image).astype(np.uint16)  # Pillow has brought it to 0..65535
     if image.mode in ("F", "I"):
@@ -41,9 +41,9 @@ def grey_of(image: Image.Image, profile: bytes) -> np.ndarray:
     return signal
 
 
-def lightness_signal() -> np.ndarray:
-    """The sRGB signals of L* in 256 steps, uint16; IEC 61966-2-1 and CIE 1976."""
-    lightness = np.arange(256) / 255.0 * 100.0
+def lightness_signal(steps: int) -> np.ndarray:
+    """The sRGB signals of L* from 0 to 100 in so many steps, uint16; IEC 61966-2-1 and CIE 1976."""
+    lightness = np.linspace(0.0, 100.0, steps)
     light = np.where(lightness > 8.0, ((lightness + 16.0) / 116.0) ** 3, lightness * 27.0 / 24389.0)
     signal = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
     return np.rint(signal * 65535.0).astype(np.uint16)

@@ -21,6 +21,7 @@ from vidcolor.stills.profiles import neutral_curve
 from vidcolor.stills.quiet import quiet
 from vidcolor.stills.samples import Samples, decoding, upright
 from vidcolor.stills.source import check_size, name_of, read_bytes
+from vidcolor.stills.tiff_tags import PROFILE, TiffPage
 
 WITHOUT_PROFILE = ("CMYK", "LAB")  # its profile is used on the way to grey, or is none for grey
 
@@ -143,10 +144,10 @@ def read_tiff(name: str, data: bytes) -> Still:
     return Still(name, "TIFF", tuple(functools.partial(read, page) for page in kept))
 
 
-def read_tiff_page(block: Block, page: tiff_pages.TiffPage) -> Page:
+def read_tiff_page(block: Block, page: TiffPage) -> Page:
     samples = tiff_pages.read_pixels(block, page)
     reduced = page.bits if samples.depth == 8 and page.bits > 8 else 0
-    return finish(samples, tiff_pages.metadata_of(page), page.data(tiff_pages.PROFILE), reduced)
+    return finish(samples, tiff_pages.metadata_of(page), page.data(PROFILE), reduced)
 
 
 def read_heif(name: str, data: bytes) -> Still:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vidcolor.stills import tiff_pages as tags
+from vidcolor.stills import tiff_tags as tags
 from vidcolor.stills.exif import BYTE, LONG, SHORT, UNDEFINED, Entry, lay_out, numbers, resolution_entries, tree
 from vidcolor.stills.metadata import Metadata
 

@@ -3,85 +3,43 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from vidcolor.stills.arrays import to_grey
 from vidcolor.stills.deep import samples, split
 from vidcolor.stills.exif import (
     ORIENTATION,
     WHOLE,
     Block,
-    Entry,
     new_block,
     orientation_of,
     resolution_of,
     upright_value,
 )
 from vidcolor.stills.metadata import Metadata, iptc_of
-from vidcolor.stills.pixels import alpha_of, grey_of, open_picture, stretch
+from vidcolor.stills.pixels import alpha_of, grey_of, lightness_signal, open_picture, stretch
 from vidcolor.stills.samples import Samples
-
-WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, PLANES, FORMAT = 256, 257, 258, 262, 277, 284, 339
-OFFSETS, LENGTHS = (273, 324), (279, 325)  # of strips and tiles
-XMP, IPTC, PHOTOSHOP, PROFILE, DNG = 700, 33723, 34377, 34675, 50706
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, MASK = 0, 1, 2, 4
-SENSOR = (32803, 34892)  # photometric values of what a camera's sensor gives
-INTEGER, FLOAT_FORMAT = 1, 3
-OPENCV_BITS = (10, 12, 14, 16)
-# Tags that describe how the pixels lie in the file, and those that `Metadata` has in fields of its own.
-STRUCTURE = frozenset(
-    (*range(254, 267), 273, 274, *range(277, 285), *range(288, 294), 296, 300, 301, *range(317, 335), *range(336, 348),
-     *range(512, 533), 559, XMP, *range(32995, 32999), 33421, 33422, IPTC, PHOTOSHOP, PROFILE, 37724,
-     *range(50706, 51200))
+from vidcolor.stills.tiff_samples import colours, is_wanted, unpack
+from vidcolor.stills.tiff_tags import (
+    DNG,
+    IPTC,
+    LAB,
+    LENGTHS,
+    OFFSETS,
+    PHOTOSHOP,
+    PROFILE,
+    RGB,
+    SENSOR,
+    STRUCTURE,
+    WHITE_IS_ZERO,
+    XMP,
+    TiffPage,
 )  # fmt: skip
+
 COPY = 0.9  # correlation from which a small page of the same shape is a thumbnail of a large one
 COMPARED = 32  # pixels a side in that comparison
-
-
-@dataclass(frozen=True)
-class TiffPage:
-    """A page as its directory describes it."""
-
-    at: int  # where the directory stands
-    entries: tuple[Entry, ...]
-
-    def value(self, tag: int, default: int = 0) -> int:
-        """The first number of a tag."""
-        found = next((e.numbers for e in self.entries if e.tag == tag), ())
-        return found[0] if found else default
-
-    def values(self, tags: tuple[int, ...]) -> tuple[int, ...]:
-        """All numbers of the first of `tags` that is there."""
-        return next((e.numbers for e in self.entries if e.tag in tags), ())
-
-    def data(self, tag: int) -> bytes:
-        return next((e.data for e in self.entries if e.tag == tag), b"")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.value(WIDTH), self.value(HEIGHT)
-
-    @property
-    def bits(self) -> int:
-        return self.value(BITS, 1)
-
-    @property
-    def photometric(self) -> int:
-        return self.value(PHOTOMETRIC, BLACK_IS_ZERO)
-
-    @property
-    def is_reduced(self) -> bool:
-        """A smaller copy or a mask, as the page itself says."""
-        return bool(self.value(254) & 5) or self.value(255) == 2 or self.photometric == MASK
-
-    @property
-    def deep(self) -> bool:
-        """Whether OpenCV is to read it: Pillow knows no such samples, or cuts them to 8 bits."""
-        plain = self.photometric <= RGB and self.value(PLANES, 1) == 1
-        whole = self.value(FORMAT, INTEGER) == INTEGER and self.bits in OPENCV_BITS
-        return plain and (whole or self.bits > 16 or (self.bits == 16 and self.value(FORMAT, 1) != FLOAT_FORMAT))
 
 
 def pages_of(block: Block) -> list[TiffPage]:
@@ -122,7 +80,13 @@ def read_pixels(block: Block, page: TiffPage) -> Samples:
     ends = [a + b for a, b in zip(page.values(OFFSETS), page.values(LENGTHS), strict=False)]
     if max(ends, default=0) > len(block.data):
         raise EOFError
-    data, turn = alone(block, page), orientation_of(page.entries)
+    turn = orientation_of(page.entries)
+    mode = "RGB" if page.photometric == RGB else "LAB" if page.photometric == LAB else "L"
+    if is_wanted(page):
+        signal, alpha = signal_of(*colours(unpack(block, page), page))
+        signal = lightness_signal(65536)[signal] if page.photometric == LAB else signal
+        return Samples(turned_white(signal, page), alpha, 16, turn, mode)
+    data = alone(block, page)
     pixels = samples(data) if page.deep else None
     if pixels is None:
         with open_picture(data, ("TIFF",)) as image:
@@ -132,11 +96,18 @@ def read_pixels(block: Block, page: TiffPage) -> Samples:
         shift = 16 - page.bits  # OpenCV puts 10, 12 and 14 bits into the upper ones
         signal, alpha = split(pixels >> shift if shift else pixels, 2**page.bits - 1)
     else:
-        colours = pixels[..., 2::-1] if pixels.ndim == 3 and pixels.shape[2] >= 3 else pixels.reshape(pixels.shape[:2])
-        signal, alpha = stretch(colours), None
-    if page.photometric == WHITE_IS_ZERO:
-        np.invert(signal, out=signal)
-    return Samples(signal, alpha, 16, turn, "RGB" if page.photometric == RGB else "L")
+        signal, alpha = signal_of(pixels[..., 2::-1] if pixels.ndim == 3 else pixels, None)
+    return Samples(turned_white(signal, page), alpha, 16, turn, mode)
+
+
+def signal_of(pixels: np.ndarray, alpha: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey or RGB samples of any type as signal, and alpha as it is."""
+    return (to_grey(pixels.astype(np.float32)) if pixels.dtype == np.uint16 else stretch(pixels)), alpha
+
+
+def turned_white(signal: np.ndarray, page: TiffPage) -> np.ndarray:
+    """The signal, inverted where its zero means white."""
+    return np.invert(signal, out=signal) if page.photometric == WHITE_IS_ZERO else signal
 
 
 def metadata_of(page: TiffPage) -> Metadata:
