@@ -1,4 +1,4 @@
-"""The luma proxy: the codes picture that the network, the smoother and the merge all work on."""
+"""The luma proxy: the small picture that the network, the smoother and the merge all work on."""
 
 from __future__ import annotations
 
