@@ -20,11 +20,11 @@ FIRST_DAY = datetime.date(2026, 11, 23)
 
 
 def numbers(value: object) -> Iterator[float]:
-    """All numbers of a result."""
+    """All numbers of a result but those of single clips, among which any figure can be found."""
     if isinstance(value, (int, float)):
         yield value
     elif isinstance(value, (list, dict)):
-        for inner in value.values() if isinstance(value, dict) else value:
+        for inner in [v for k, v in value.items() if k != "each"] if isinstance(value, dict) else value:
             yield from numbers(inner)
 
 
