@@ -71,7 +71,7 @@ def test_a_scene_list_of_pyscenedetect_is_read_with_its_times(tmp_path):
         ('{"format": "EDL"}', "has format 'EDL'"),
         ('{"format": "vidcolor shots 1"}', 'no list "shots"'),
         ('{"format": "vidcolor shots 1", "shots": []}', "names no shot"),
-        ('{"format": "vidcolor shots 1", "shots": [3]}', "shot 1 is no object"),
+        ('{"format": "vidcolor shots 1", "shots": [3]}', "shot 1 is not an object"),
         ('{"format": "vidcolor shots 1", "rate": "24/0", "shots": [{"start": 0}]}', '"rate" is'),
         ('{"format": "vidcolor shots 1", "shots": [{"start": 0, "kind": "wipe"}]}', "one of first, cut, dissolve"),
         ('{"format": "vidcolor shots 1", "shots": [{"start": 0, "start_time": -1}]}', "seconds from 0"),

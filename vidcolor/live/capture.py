@@ -21,7 +21,7 @@ from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import mask
 from vidcolor.video.reader import main_video, open_input, reason
 
-DAMAGED = 100  # packets in a row that cannot be decoded before the source is opened again
+DAMAGED = 100  # packets in a row that cannot be decoded before reconnecting
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,19 @@ class Captured:
 class Capture(threading.Thread):
     """Reads `source` (a camera, an address or a file) and puts each frame into `out`, until `stop` or the film's end.
 
-    Files go at the pace of their time stamps. A camera or stream that ends or fails is opened again, later each time.
+    Files are read at the pace of their time stamps. After a camera or stream has ended or failed, it reconnects, with
+    longer pauses from try to try.
 
     Attributes:
         label: what messages call the source: its address without user, password and query.
         size: width and height at which the picture is shown, in square pixels.
-        is_file: has an end and can be paused.
-        status: why no frames come, for people to read; empty while they do.
+        is_file: the source has an end and can be paused.
+        status: why there are no frames, for people to read; empty while there are.
         reconnected: how often the source came back.
-        damaged: packets so far that could not be decoded.
+        damaged: packets that could not be decoded, so far.
 
     Raises:
-        InputError: the source cannot be opened at first, or has no picture.
+        InputError: the source cannot be opened the first time, or has no picture.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Capture(threading.Thread):
             self.container = None
 
     def reopen(self, why: str) -> None:
-        """Try until the source is back, or the user has had enough."""
+        """Try until the source is back, or until `stop` is set."""
         self.close()
         if not self.is_file:
             self.status = f"{self.label}: {why}; trying again"
@@ -120,7 +121,7 @@ class Capture(threading.Thread):
             return
 
     def read_on(self) -> str:
-        """Frames until the source ends; why it did."""
+        """Read frames until the source ends; returns why it did."""
         assert self.container is not None
         failures = 0
         try:

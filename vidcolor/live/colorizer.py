@@ -1,4 +1,4 @@
-"""The live way of a frame: in, coloured, out, with nothing held back."""
+"""Colours the frames of a live picture one by one; none is held back."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
 from vidcolor.video.reader import FULL_RANGE, encoding_of
 
-CLOCK_RATE = 90_000  # ticks a second of frames that bring no time base along
+CLOCK_RATE = 90_000  # ticks a second, for frames without a time base
 FORMATS = ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le",
            "yuv444p12le"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a frame must have in common with the one before to be coloured with the same state."""
+    """What two consecutive frames must have in common for colour to carry over."""
 
     width: int
     height: int
@@ -44,8 +44,8 @@ class LiveColorizer:
     shared, so it is not closed here.
 
     Attributes:
-        strength: amount of colour, 0 to 2; may be set between frames.
-        clock: seconds that each stage has worked.
+        strength: amount of colour, 0 to 2; can be changed between frames.
+        clock: seconds of work in each stage.
         resets: how often the size, format or aspect has changed.
     """
 
@@ -59,10 +59,10 @@ class LiveColorizer:
         self.look: Look | None = None
 
     def color(self, frame: av.VideoFrame, aspect: Fraction = Fraction(1)) -> av.VideoFrame:
-        """The frame with its luma and time stamps untouched and new chroma, tagged with matrix and range.
+        """Returns the frame with new chroma, tagged with matrix and range; luma and time stamps are untouched.
 
-        What has no luma plane (RGB, MJPEG's full-range formats) is brought to a planar format first; a grey frame
-        becomes 4:2:0. The given frame may be written to. `aspect` is the width of a pixel over its height.
+        A frame without a luma plane (RGB, MJPEG's full-range formats) is converted to a planar format first; a grey one
+        becomes 4:2:0. The given frame may be overwritten. `aspect` is the width of a pixel over its height.
         """
         native = to_native(frame)
         look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range, aspect)
@@ -79,7 +79,7 @@ class LiveColorizer:
         return done
 
     def begin(self, frame: av.VideoFrame, native: av.VideoFrame, look: Look) -> None:
-        """A new picture: nothing is kept of the one before."""
+        """Start a new picture: keep nothing of the one before."""
         width, height, name = look.width, look.height, look.pix_fmt
         encoding = encoding_of(frame.format.name, name, width, height, look.matrix, look.color_range)
         pix_fmt = choose_format(FORMATS, name, None, "live")

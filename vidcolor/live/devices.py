@@ -18,7 +18,7 @@ from vidcolor.video.reader import reason
 
 APIS = {"Linux": "v4l2", "Darwin": "avfoundation", "Windows": "dshow"}  # FFmpeg's input device for cameras
 WEBCAM = re.compile(r"webcam(?::(.+))?")
-OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # how long a camera may be silent before it is taken for gone
+OPEN_SECONDS, READ_SECONDS = 10.0, 5.0  # time limits, after which a camera counts as gone
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Camera:
     """A camera as FFmpeg opens it."""
 
     address: str
-    name: str  # as a person knows it
+    name: str  # for people
 
 
 def is_camera(source: str) -> bool:
@@ -51,7 +51,7 @@ def list_cameras() -> list[Camera]:
     name = api()
     try:
         found = [d for d in av.enumerate_input_devices(name) if "video" in (d.media_types or ["video"])]
-    except (av.FFmpegError, NotImplementedError):  # a device that cannot list, or a driver that answers no question
+    except (av.FFmpegError, NotImplementedError):  # a device that cannot list, or a driver that does not answer
         found = []
     cameras = [Camera(d.name, d.description or d.name) for d in found]
     if name == "v4l2" and not cameras:
@@ -85,7 +85,7 @@ def described(cameras: list[Camera]) -> str:
 
 
 def attempts(name: str, wish: CameraWish) -> Iterator[dict[str, str]]:
-    """Options to open a camera with, the best first: compressed pictures, for raw ones rarely fit through USB 2."""
+    """Options to open a camera with, the best first: compressed pictures, as raw ones are often too much for USB 2."""
     size, rate = {"video_size": f"{wish.width}x{wish.height}"}, {"framerate": f"{wish.rate:g}"}
     if name == "v4l2":
         yield {**size, **rate, "input_format": "mjpeg"}
@@ -99,10 +99,10 @@ def attempts(name: str, wish: CameraWish) -> Iterator[dict[str, str]]:
 
 
 def open_camera(source: str, wish: CameraWish) -> InputContainer:
-    """Open the camera that `source` names, as near to the wish as it goes.
+    """Open the camera that `source` names, as close to the wish as possible.
 
     Raises:
-        InputError: it is missing, in use, not allowed, or gives no picture.
+        InputError: it is missing, in use, not permitted, or gives no picture.
     """
     name, camera = api(), find_camera(source)
     address = f"video={camera.address}" if name == "dshow" else camera.address
@@ -113,7 +113,7 @@ def open_camera(source: str, wish: CameraWish) -> InputContainer:
         except (av.FFmpegError, OSError, ValueError) as failure:
             error = failure
             if isinstance(failure, OSError) and failure.errno in REFUSALS:
-                break  # no other option will help
+                break  # other options will not help
     assert error is not None
     raise InputError(f"{source}: {refusal(error, camera)}") from error
 

@@ -23,7 +23,7 @@ from vidcolor.live.view import compose
 from vidcolor.live.virtual import VirtualCamera
 from vidcolor.live.window import Status, Window, show
 
-BRIEF = 2.5  # seconds that a message stays in the window
+MESSAGE_SECONDS = 2.5  # that a message stays in the window
 
 
 class Watcher:
@@ -47,7 +47,7 @@ class Watcher:
         self.message, self.said, self.began = "", 0.0, 0.0
 
     def run(self) -> None:
-        """Watch until it is over; recordings are finished whatever happens."""
+        """Watch until the end; recordings are finished whatever happens."""
         with ExitStack() as stack:
             stack.callback(self.capture.close)  # where the threads were not started
             window = self.open_window(stack) if self.watch.window else None
@@ -70,7 +70,7 @@ class Watcher:
         return stack.enter_context(Window(title, self.controls, self.capture.size))
 
     def run_blind(self) -> None:
-        """The same without a window."""
+        """Run without a window."""
         while not self.controls.quit:
             try:
                 shown = self.session.next(0.1)
@@ -81,7 +81,7 @@ class Watcher:
             self.serve(shown)
 
     def serve(self, shown: Shown | None) -> None:
-        """What the user has asked for since the last frame."""
+        """Do what the user has asked for since the last frame."""
         controls = self.controls
         self.session.colorizer.strength = controls.strength
         if self.capture.is_file:
@@ -116,7 +116,7 @@ class Watcher:
                 raise recorder.error
             self.say(str(recorder.error))
         elif recorder.frames:
-            missed = f", {recorder.dropped} left out: the encoder was too slow" if recorder.dropped else ""
+            missed = f", {recorder.dropped} dropped: the encoder was too slow" if recorder.dropped else ""
             self.say(f"{recorder.target}: {recorder.frames} frames{missed}")
 
     def snapshot(self, shown: Shown) -> None:
@@ -129,7 +129,7 @@ class Watcher:
         self.say(f"{target}")
 
     def free_name(self, suffix: str) -> Path:
-        """A file that does not exist yet, named after the time."""
+        """A file that does not exist yet, named by date and time."""
         stem = f"vidcolor-{datetime.now():%Y%m%d-%H%M%S}"
         target, number = self.watch.folder / f"{stem}{suffix}", 1
         while target.exists():
@@ -147,7 +147,7 @@ class Watcher:
             f"{meter.rate:.1f} fps   {1000 * meter.latency:.0f} ms   {self.session.dropped} dropped   "
             f"colour {controls.strength:.1f}" + ("   REC" if self.recorder is not None else "")
         ]
-        if time.monotonic() - self.said < BRIEF:
+        if time.monotonic() - self.said < MESSAGE_SECONDS:
             lines.append(self.message)
         alert = "paused: space goes on" if controls.paused else self.capture.status
         return Status(lines, alert)

@@ -130,7 +130,7 @@ def _parse_json(text: str) -> ShotList:
     try:
         content = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise _Fault(f"is damaged JSON ({error}); write it anew") from None
+        raise _Fault(f"is damaged JSON ({error}); write it again") from None
     if isinstance(content, list):
         starts = [_whole(x, f"number {i + 1} of the list") for i, x in enumerate(content)]
         return _of_frames(starts)
@@ -138,7 +138,7 @@ def _parse_json(text: str) -> ShotList:
         raise _Fault(f'has format {content.get("format")!r}; only "{FORMAT}" and bare lists of frames can be read')
     _check_keys(content, KEYS, "")
     if not isinstance(content.get("shots"), list):
-        raise _Fault('has no list "shots"; write one object a shot')
+        raise _Fault('has no list "shots"; write one with an object for each shot')
     return ShotList(
         tuple(_shot(x, i + 1) for i, x in enumerate(content["shots"])),
         str(content.get("source") or ""),
@@ -154,7 +154,7 @@ def _of_frames(starts: list[int]) -> ShotList:
 
 def _shot(content: Any, number: int) -> Shot:
     if not isinstance(content, dict):
-        raise _Fault(f'shot {number} is no object; write {{"start": 0, "end": 61}}')
+        raise _Fault(f'shot {number} is not an object; write {{"start": 0, "end": 61}}')
     where = f"of shot {number}"
     _check_keys(content, tuple(f.name for f in fields(Shot)), f" {where}")
     end, time = content.get("end"), content.get("start_time")
@@ -199,7 +199,7 @@ def _parse_csv(text: str) -> ShotList:
     lines = list(csv.reader(io.StringIO(text)))
     head = next((i for i, line in enumerate(lines) if "Start Frame" in line and "End Frame" in line), None)
     if head is None:
-        raise _Fault('is neither JSON nor a scene list in CSV; its head must have "Start Frame" and "End Frame"')
+        raise _Fault('is neither JSON nor a scene list in CSV; its header must have "Start Frame" and "End Frame"')
     start, end = lines[head].index("Start Frame"), lines[head].index("End Frame")
     time = lines[head].index("Start Time (seconds)") if "Start Time (seconds)" in lines[head] else None
     shots = []
@@ -208,13 +208,13 @@ def _parse_csv(text: str) -> ShotList:
             seconds = None if time is None else float(line[time])
             shots.append(Shot(int(line[start]) - 1, int(line[end]), seconds, "cut" if number > 1 else "first"))
         except (ValueError, IndexError):
-            raise _Fault(f"scene {number} has no whole numbers for its frames; write the list anew") from None
+            raise _Fault(f"scene {number} has no whole numbers for its frames; write the list again") from None
     return ShotList(tuple(shots))
 
 
 def _check(shots: ShotList) -> None:
     if not shots.shots:
-        raise _Fault("names no shot; leave the option out to have them found")
+        raise _Fault("names no shots; leave the option out, and they are found")
     if shots.shots[0].start != 0:
         raise _Fault(f"the first shot starts at frame {shots.shots[0].start}; it must start at 0")
     for number, shot in enumerate(shots.shots, 1):
