@@ -78,7 +78,8 @@ def build(network: bytes, card: str, shapes: Shapes) -> bytes:
         raise BuildError(f"not parsed: {parser.get_error(0)}".replace("\n", " "))
     config = builder.create_builder_config()
     profile = builder.create_optimization_profile()
-    profile.set_shape(graph.get_input(0).name, *shapes.tensors)
+    for i in range(graph.num_inputs):
+        profile.set_shape(graph.get_input(i).name, *shapes.inputs[graph.get_input(i).name])
     config.add_optimization_profile(profile)
     config.num_compute_capabilities = 1
     config.set_compute_capability(getattr(trt.ComputeCapability, card.upper()), 0)

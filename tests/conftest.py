@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conditioned import make_model
 from tests.films import make_grey
 from vidcolor import ColorizeOptions, Colorizer
 
@@ -40,3 +41,10 @@ def grey(tmp_path_factory):
 def short_film(tmp_path_factory) -> Path:
     """Twelve frames of the sample with its sound, for tests that need any film."""
     return make_grey(SAMPLE, tmp_path_factory.mktemp("short") / "short.mp4", frames=12)
+
+
+@pytest.fixture(scope="session")
+def conditioned(tmp_path_factory):
+    """A small model that takes conditions, freshly exported; slow to make."""
+    pytest.importorskip("torch")
+    return make_model(tmp_path_factory.mktemp("conditioned"))

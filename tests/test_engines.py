@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from tests.commands import vidcolor
+from tests.conditioned import some_conditions
 from vidcolor.backends import driver_present
 from vidcolor.backends.cache import EngineCache, sidecar
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
 from vidcolor.models.files import open_model
 
+pytestmark = pytest.mark.timeout(600)  # a model is exported for some of them
 FACTS = {"engine": "made", "model": "abc", "card": "RTX 4090"}
 
 
@@ -184,6 +186,33 @@ def test_every_weight_is_stored_in_fp16(half_network):
 
 
 @pytest.fixture(scope="module")
+def half_conditioned(conditioned, tmp_path_factory):
+    onnx = pytest.importorskip("onnx")
+    from vidcolor.backends.half import half
+
+    path = tmp_path_factory.mktemp("half") / "half.onnx"
+    onnx.save(half(conditioned.path), path)
+    return path
+
+
+def test_conditions_in_fp16_agree_with_fp32(conditioned, half_conditioned):
+    ort = pytest.importorskip("onnxruntime")
+    lightness = np.tile(np.linspace(0, 100, 96, dtype=np.float32), (2, 1, 64, 1))
+    given = {"lightness": lightness, "conditions": some_conditions(lightness.shape)}
+    ours, truth = (
+        ort.InferenceSession(str(p), providers=["CPUExecutionProvider"]).run(["ab"], given)[0]
+        for p in (half_conditioned, conditioned.path)
+    )
+    assert ours.dtype == np.float32
+    assert np.abs(truth).max() > 10
+    assert np.abs(ours - truth).mean() < 0.1
+    assert np.abs(ours - truth).max() < 3.0
+    nothing = given | {"conditions": np.zeros_like(given["conditions"])}
+    session = ort.InferenceSession(str(half_conditioned), providers=["CPUExecutionProvider"])
+    assert np.isfinite(session.run(["ab"], nothing)[0]).all()  # nought over nought has a way out in fp16 too
+
+
+@pytest.fixture(scope="module")
 def rtx():
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("TensorRT for RTX has no builder here")
@@ -199,6 +228,12 @@ def test_the_shipped_model_compiles_to_tensorrt_without_a_gpu(rtx, half_network,
 
     engine = rtx.build(half_network.read_bytes(), card, PROFILES["film"])
     assert len(engine) > 5e6
+
+
+def test_a_model_with_conditions_compiles_too(rtx, half_conditioned):
+    from engines.profiles import PROFILES
+
+    assert len(rtx.build(half_conditioned.read_bytes(), "sm89", PROFILES["film"])) > 1e6
 
 
 def test_what_does_not_compile_is_told_in_one_line(rtx, half_network):
@@ -236,6 +271,27 @@ def test_the_generator_exports_in_fp16_for_torch_tensorrt():
     ab = program.module()(x)
     assert ab.dtype == torch.float16
     assert ab.shape == (2, 2, 16, 24)
+
+
+def test_with_conditions_it_exports_in_fp16_too(conditioned):
+    torch = pytest.importorskip("torch")
+    from vidcolor.backends.export import export_half
+
+    program = export_half(conditioned, ANY, "cpu")
+    x = torch.rand(2, 1, 64, 96).half() * 100
+    ab = program.module()(x, torch.from_numpy(some_conditions((2, 1, 64, 96))).half())
+    assert ab.shape == (2, 2, 16, 24)
+    assert ab.isfinite().all()
+
+
+def test_the_provider_is_told_the_shapes_of_both_inputs(conditioned, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from vidcolor.backends.onnxruntime import provider_options
+
+    told = provider_options(conditioned, ANY, tmp_path)
+    assert told["nv_profile_min_shapes"] == "lightness:1x1x32x32,conditions:1x3x8x8"
+    assert told["nv_profile_max_shapes"] == "lightness:32x1x576x1056,conditions:32x3x144x264"
+    assert provider_options(open_model(), ANY, tmp_path)["nv_profile_min_shapes"] == "lightness:1x1x32x32"
 
 
 def test_bench_tells_what_runs_here_and_what_does_not(monkeypatch, capsys):

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -32,6 +33,82 @@ def test_any_multiple_of_32(generator, shape):
         ab = generator(torch.rand(n, 1, h, w) * 100)
     assert ab.shape == (n, 2, h // generator.stride, w // generator.stride)
     assert ab.abs().max() <= 110
+
+
+CONDITIONED = dataclasses.replace(CONFIGS["conditioned"], encoder="lite0", decoder=(64, 32, 32), blocks=1)
+
+
+@pytest.fixture(scope="module")
+def conditioned():
+    torch.manual_seed(0)
+    made = build(CONDITIONED)
+    for name, values in made.named_parameters():
+        if not values.any():
+            torch.nn.init.normal_(values, std=0.1)
+        if name.startswith("head"):
+            values.data *= 20
+    made.set_bins(torch.randint(-9, 10, made.centres.shape) * 10.0, torch.randn(made.log_prior.shape))
+    return made.eval()
+
+
+def told(n, h, w, trust):
+    torch.manual_seed(3)
+    return torch.cat((torch.randn(n, 2, h // 4, w // 4) * 30, torch.full((n, 1, h // 4, w // 4), trust)), 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (2, 64, 96)])
+def test_nothing_known_is_the_automatic_picture(conditioned, shape):
+    n, h, w = shape
+    lightness = torch.rand(n, 1, h, w) * 100
+    with torch.no_grad():
+        alone, nothing = conditioned(lightness), conditioned(lightness, told(n, h, w, 0.0) * 0)
+        untrusted = conditioned(lightness, told(n, h, w, 0.0))
+    torch.testing.assert_close(nothing, alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(untrusted, alone, atol=1e-4, rtol=1e-4)  # a colour that nobody trusts
+
+
+def test_what_is_certain_comes_out_and_what_is_doubted_is_weighed(conditioned):
+    lightness = torch.rand(2, 1, 64, 64) * 100
+    with torch.no_grad():
+        sure = conditioned(lightness, told(2, 64, 64, 1.0))
+        half = conditioned(lightness, told(2, 64, 64, 0.5))
+        features, pooled = conditioned.encoder(lightness)
+        plain = conditioned.decode(conditioned.logits_from(features, pooled, told(2, 64, 64, 0.5)))
+    truth = told(2, 64, 64, 1.0)[:, :2]
+    torch.testing.assert_close(sure, truth, atol=1e-4, rtol=0)
+    torch.testing.assert_close(half, plain + 0.5**4 * (truth - plain), atol=1e-3, rtol=1e-4)
+
+
+def test_a_point_is_felt_far_away_but_less(conditioned):
+    lightness = torch.rand(1, 1, 128, 128) * 100
+    point = torch.zeros(1, 3, 32, 32)
+    point[:, :, 1, 1] = torch.tensor([40.0, -20.0, 1.0])
+    with torch.no_grad():
+        change = (conditioned.logits(lightness, point) - conditioned.logits(lightness)).abs().mean(1)
+    assert change[0, 1, 1] > 10 * change[0, 30, 30] > 0
+
+
+def test_heads_must_divide_the_channels():
+    with pytest.raises(ValueError, match="40 channels do not split into heads of 32"):
+        build(dataclasses.replace(CONDITIONED, decoder=(40, 32, 32)))
+
+
+def test_sureness_gives_each_cell_its_own_temperature_and_strength():
+    base = build(CONFIGS["default"])
+    base.set_bins(torch.randint(-9, 10, base.centres.shape) * 10.0, torch.linspace(0, -10, 211))
+    logits, lightness = torch.randn(1, 211, 4, 4) * 3, torch.rand(1, 1, 16, 16) * 100
+    base.config = dataclasses.replace(base.config, temperature=0.5, saturation=1.2)
+    expected = base.decode(logits)
+    flat = [math.log(0.5), 0, 0, 0, 0, 0, math.log(1.2), 0, 0, 0, 0, 0]
+    base.config = dataclasses.replace(base.config, temperature=1.0, saturation=1.0, sureness=tuple(flat))
+    torch.testing.assert_close(base.decode(logits, lightness), expected)
+    bent = list(flat)
+    bent[7] = -1.0  # the strength falls with the entropy
+    logits, lightness = torch.cat((logits * 4, logits * 0.1), 3), lightness.repeat(1, 1, 1, 2)
+    plain = base.decode(logits, lightness)
+    base.config = dataclasses.replace(base.config, sureness=tuple(bent))
+    ratio = (base.decode(logits, lightness) / plain)[0, 0]
+    assert ratio[:, :4].min() > 1.1 > 0.8 > ratio[:, 4:].max()
 
 
 def test_strides():

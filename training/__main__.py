@@ -1,4 +1,4 @@
-"""`python -m training`: gather, train, evaluate, export, quantize."""
+"""`python -m training`: gather, train, evaluate, hints, curve, export, quantize."""
 
 from __future__ import annotations
 
@@ -7,34 +7,32 @@ import dataclasses
 import json
 import logging
 import math
-import shutil
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
-from training.card import facts_of, write_card, write_results
-from training.decoding import learn, sweep
+from training.curve import curve
+from training.curve import table as curve_table
 from training.distributed import join, leave
 from training.evaluate import baselines, evaluate
-from training.export import export_onnx, export_safetensors
 from training.gather import gather
+from training.hints import hints
+from training.hints import table as hints_table
 from training.loop import Options, train
 from training.perceptual import SqueezeNet
 from training.pictures import Pictures, hold_out, open_pictures, weighted, write_npy
 from training.presets import PRESETS
-from training.runs import load_checkpoint
-from training.sheet import contact_sheet, square
+from training.sheet import contact_sheet, same_size, square
+from training.shipping import add_commands
 from training.trainer import wants_bf16
+from training.weights import load_weights
 from vidcolor.backends import make_backend
-from vidcolor.backends.pytorch import load_generator
-from vidcolor.models.files import ModelFile, open_model
-from vidcolor.models.generators import BinsGenerator, GeneratorConfig, UNet, build
+from vidcolor.models.files import open_model
 
 log = logging.getLogger("training")
 
@@ -88,32 +86,24 @@ def make_parser() -> argparse.ArgumentParser:
     test.add_argument("--sheet", type=Path, help="write a contact sheet grey | ours | truth here")
     test.set_defaults(run=run_evaluate)
 
-    out = commands.add_parser("export", help="learn the decoding, write ONNX file and model card")
-    out.add_argument("--run-folder", type=Path, required=True)
-    out.add_argument("--weights", type=Path, help="one of the run's kept weights (default: the newest)")
-    out.add_argument(
-        "--fit", type=Path, nargs="+", help="photographs to learn the decoding on, neither --data nor --val"
-    )
-    out.add_argument("--decoding", type=Path, help="ONNX file whose learnt decoding to take over, instead of --fit")
-    out.add_argument("--colour", type=float, default=0.7, help="share of the truth's colourfulness that the decoding "
-                     "aims at (default: %(default)s)")  # fmt: skip
-    out.add_argument("--val", type=Path, nargs="+", required=True, help="photographs to score on")
-    out.add_argument("--beside", type=labelled_file, nargs="*", default=[], metavar="LABEL=FILE",
-                     help="model files to score beside it")  # fmt: skip
-    out.add_argument("--out", type=Path, required=True, help="ONNX file; MODEL_CARD.md and results go beside it")
-    out.add_argument("--before", type=Path, help="RESULTS.json of the model that the run started from")
-    out.add_argument("--safetensors", type=Path, help="write the weights here too, unfolded, to train on from")
-    out.set_defaults(run=run_export)
+    add_commands(commands)
 
-    small = commands.add_parser("quantize", help="write the model in 8-bit integers beside it, for CPUs without bf16")
-    small.add_argument("--model", type=Path, help="ONNX file; default: the shipped one")
-    small.add_argument(
-        "--calibration", type=Path, nargs="+", required=True, help="photographs that give the range of every layer"
-    )
-    small.add_argument("--count", type=int, default=300, help="use only so many of them (default: %(default)s)")
-    small.add_argument("--val", type=Path, nargs="+", required=True, help="photographs to score on")
-    small.set_defaults(run=run_quantize)
+    told = commands.add_parser("hints", help="what knowing some of the colours is worth: points, the whole truth")
+    add_measuring(told)
+    told.set_defaults(run=run_hints)
+
+    points = commands.add_parser("curve", help="PSNR over colourfulness of plain decodings, by which networks compare")
+    add_measuring(points)
+    points.set_defaults(run=run_curve)
     return parser
+
+
+def add_measuring(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--weights", "--model", type=Path, help="average.safetensors of a run, or an ONNX file "
+                         "(default: the shipped one)")  # fmt: skip
+    command.add_argument("--val", type=Path, nargs="+", required=True, help="tar shards to score on, each by itself")
+    command.add_argument("--limit", type=int, help="use only so many photographs of each")
+    command.add_argument("--out", type=Path, help="JSON file to write")
 
 
 def add_training(run: argparse.ArgumentParser) -> None:
@@ -156,13 +146,6 @@ def labelled(text: str) -> tuple[str, Path]:
             f"{text}: not LABEL=FOLDER with letters and digits before a folder that is there"
         )
     return label, Path(folder)
-
-
-def labelled_file(text: str) -> tuple[str, Path]:
-    label, _, file = text.partition("=")
-    if not (label and file and Path(file).is_file()):
-        raise argparse.ArgumentTypeError(f"{text}: not LABEL=FILE with a file that is there")
-    return label, Path(file)
 
 
 def run_gather(args: argparse.Namespace) -> int:
@@ -220,11 +203,6 @@ def fits_on(device: str, photos: Pictures) -> bool:
     return photos[0].nbytes * len(photos) < 0.5 * torch.cuda.mem_get_info()[0]
 
 
-def same_size(photos: list[np.ndarray]) -> list[np.ndarray]:
-    """Photographs as they are where all have one size, else their centre squares at 256 pixels."""
-    return photos if len({p.shape for p in photos}) == 1 else [square(p, 256) for p in photos]
-
-
 def run_pack(args: argparse.Namespace) -> int:
     if args.out.exists():
         raise ValueError(f"{args.out}: exists; choose another folder")
@@ -246,91 +224,29 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_export(args: argparse.Namespace) -> int:
-    photos = same_size(open_pictures(args.val)[:])
-    features = SqueezeNet()
-    generator, step = load_run(args.run_folder, args.weights)
-    before = json.loads(args.before.read_text()) if args.before else None
-    learnt, curve = None, []
-    if isinstance(generator, BinsGenerator):
-        if args.decoding:
-            if args.fit or not (before and before["learnt"]):
-                raise ValueError("--decoding: goes without --fit, and with --before, which tells how it was learnt")
-            take_decoding(generator, args.decoding)
-            learnt = before["learnt"] | {"taken_over": True}
-        if args.fit:
-            learnt = learn(generator, same_size(open_pictures(args.fit)[:]), args.colour)
-            log.info("learnt the decoding: %s", learnt)
-        curve = [point.to_dict() for point in sweep(generator, photos)]
-    scores = {name: row.to_dict() for name, row in baselines(photos, features).items()}
-    export_onnx(generator, args.out, facts_of(args.run_folder, step, {}))  # scored as it will be run
-    files = dict(args.beside) | {"model": args.out}
-    for label, file in files.items():
-        backend, _ = make_backend("openvino", open_model(file))
-        scores[label] = evaluate(photos, backend.predict, features=features).to_dict()
-    export_onnx(generator, args.out, facts_of(args.run_folder, step, scores["model"]))
-    if args.safetensors:
-        export_safetensors(generator, args.safetensors)
-    write_card(args.out, args.run_folder, step, scores, curve, learnt, before)
-    print(json.dumps(scores, indent=2))
+def run_hints(args: argparse.Namespace) -> int:
+    generator, sets = load_weights(args.weights), open_sets(args)
+    return tell(args, {name: hints(generator, photos) for name, photos in sets.items()}, hints_table)
+
+
+def run_curve(args: argparse.Namespace) -> int:
+    found = curve(load_weights(args.weights), open_sets(args))
+    return tell(args, {"plain decodings": found}, curve_table)
+
+
+def open_sets(args: argparse.Namespace) -> dict[str, list[np.ndarray]]:
+    """The centre squares of each of --val, by the file's name."""
+    return {p.stem: [square(x, 256) for x in open_pictures([p], limit=args.limit)] for p in args.val}
+
+
+def tell(args: argparse.Namespace, found: dict[str, dict], table: Callable[[dict], str]) -> int:
+    """Figures as tables, and as JSON into --out."""
+    for name, figures in found.items():
+        print(f"{name}\n{table(figures)}\n")
+    if args.out:
+        facts = {"weights": args.weights.name if args.weights else "shipped", "threads": torch.get_num_threads()}
+        args.out.write_text(json.dumps(facts | found, indent=1) + "\n")
     return 0
-
-
-def run_quantize(args: argparse.Namespace) -> int:
-    from training.quantize import lightness, loss, quantize, write  # openvino, nncf
-    from vidcolor.backends.openvino import OpenVINOBackend
-
-    model = open_model(args.model)
-    photos, features = same_size(open_pictures(args.val)[:]), SqueezeNet()
-    network = quantize(model, lightness(open_pictures(args.calibration, limit=args.count)[:]))
-    with tempfile.TemporaryDirectory() as folder:
-        trial = ModelFile(Path(folder, model.path.name), model.metadata)
-        write(network, trial.int8)
-        plain, small = (
-            evaluate(photos, OpenVINOBackend(m, precision=p).predict, features=features)
-            for m, p in ((model, "f32"), (trial, "int8"))
-        )
-        print(json.dumps({"f32": plain.to_dict(), "int8": small.to_dict()}, indent=2))
-        if lost := loss(plain, small):
-            raise ValueError(f"8 bits cost {lost}; nothing was written")
-        for file in (trial.int8.with_suffix(".bin"), trial.int8):
-            shutil.move(file, model.path.with_name(file.name))
-    results = model.path.with_name("RESULTS.json")
-    if results.exists():
-        found = json.loads(results.read_text())
-        found["scores"]["model, int8"] = small.to_dict()
-        write_results(results, found)
-    return 0
-
-
-def take_decoding(generator: BinsGenerator, file: Path) -> None:
-    """Give `generator` the learnt decoding of the model `file`.
-
-    Raises:
-        ValueError: the file's colour bins are others.
-    """
-    source = load_generator(open_model(file))
-    if not isinstance(source, BinsGenerator) or not torch.equal(source.centres, generator.centres):
-        raise ValueError(f"{file}: its colour bins are not those of the run; learn the decoding by --fit")
-    generator.colours.copy_(source.colours)
-    generator.offset.copy_(source.offset)
-    plain = dataclasses.replace(generator.config, prior_correction=0.0, saturation=1.0)
-    generator.config = dataclasses.replace(plain, temperature=source.config.temperature)
-
-
-def load_run(folder: Path, weights: Path | None = None) -> tuple[BinsGenerator | UNet, int]:
-    """The averaged generator of a run folder, the newest or the one kept at `weights`, and the step it is from."""
-    state = load_checkpoint(folder / "last.pt")
-    if state is None:
-        raise FileNotFoundError(f"{folder}: holds no last.pt; train into it first")
-    options = json.loads((folder / "options.json").read_text())
-    config = GeneratorConfig.from_dict(options["generator"])
-    generator = build(dataclasses.replace(config, folded=bool(options.get("init"))))
-    if weights is None:
-        generator.load_state_dict(state["average"])
-        return generator.eval(), state["step"]
-    generator.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(weights).items()})
-    return generator.eval(), int(weights.stem)
 
 
 if __name__ == "__main__":

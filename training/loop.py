@@ -8,7 +8,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from training.presets import Preset
 from training.runs import RunFolder
 from training.sheet import contact_sheet, square
 from training.trainer import Trainer, predictor
+from training.weights import read_run
 from vidcolor.models.generators import BinsGenerator
 
 log = logging.getLogger(__name__)
@@ -135,11 +136,13 @@ def _train(
         if folder:
             predict = predictor(trainer.average, device, bf16=options.bf16)
             row = evaluate(held_out, predict, features=features).to_dict() | gap(trainer, held_out, seen)
-            export_safetensors(trainer.average, folder.path / "average.safetensors", trainer.step_number)
+            run = read_run(folder.path, trainer.step_number)
+            run = replace(run, scored=[*run.scored, {"step": trainer.step_number} | row])
+            export_safetensors(trainer.average, folder.path / "average.safetensors", run)
             if options.keep:
                 (folder.path / "weights").mkdir(exist_ok=True)
-                export_safetensors(trainer.average, folder.path / "weights" / f"{trainer.step_number:06}.safetensors",
-                                   trainer.step_number)  # fmt: skip
+                kept = folder.path / "weights" / f"{trainer.step_number:06}.safetensors"
+                export_safetensors(trainer.average, kept, run)
         error = group.from_first(row.get("delta_ab", 0.0))
         judged = means.since_scoring("discriminator")
         trainer.scored(error, None if judged is None else group.mean(judged))

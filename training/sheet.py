@@ -40,3 +40,8 @@ def square(photo: np.ndarray, side: int) -> np.ndarray:
     top, left = (photo.shape[0] - short) // 2, (photo.shape[1] - short) // 2
     part = photo[top : top + short, left : left + short]
     return part if short == side else cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def same_size(photos: list[np.ndarray]) -> list[np.ndarray]:
+    """Photographs as they are where all have one size, else their centre squares at 256 pixels."""
+    return photos if len({p.shape for p in photos}) == 1 else [square(p, 256) for p in photos]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -28,9 +26,10 @@ from training.knowledge import Knowledge
 from training.losses import adversarial, disagreement, soft_cross_entropy
 from training.presets import Preset, Stage, stage_at
 from training.views import View
+from training.weights import load_average
 from vidcolor.backends.pytorch import load_generator
 from vidcolor.models.files import open_model
-from vidcolor.models.generators import BinsGenerator, Encoder, Generator, GeneratorConfig, InvertedResidual, build
+from vidcolor.models.generators import BinsGenerator, Encoder, Generator, InvertedResidual, build
 
 
 class Head(nn.Module):
@@ -307,23 +306,6 @@ def prepare(preset: Preset, photos: Iterable[np.ndarray], init: Path | None = No
         nn.init.normal_(head.weight, std=0.01)
         head.bias.data.copy_(generator.log_prior)
     return generator, 0
-
-
-def load_average(path: Path) -> tuple[Generator, int]:
-    """The generator in a run's average.safetensors, and its step.
-
-    Raises:
-        ValueError: it is no such file.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            facts = file.metadata() or {}
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        generator = build(GeneratorConfig.from_dict(json.loads(facts["config"])))
-        generator.load_state_dict(state)
-        return generator, int(facts.get("step", 0))
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path}: not the averaged weights of a run ({str(error).splitlines()[0]})") from error
 
 
 def set_trainable(generator: nn.Module, stage: Stage) -> None:

@@ -16,15 +16,41 @@ from vidcolor.models.files import ModelFile
 
 
 class Backend(Protocol):
-    """A loaded network. `close` frees it; predict may be called from one thread at a time."""
+    """A loaded network. `close` frees it; it may be called from one thread at a time, OpenVINO's from any number."""
 
     name: str
     device: str  # "cpu", or another where a prediction is nearly free: "cuda"
     stride: int  # network pixels along one side of an a*b* grid cell
+    takes_conditions: bool  # whether its model can be told what is known of the colour
     description: str  # device and precision, for people
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
-        """L* float32 ``(N, 1, h, w)``, h and w multiples of 32, to a*b* float32 ``(N, 2, h / stride, w / stride)``."""
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """L* float32 ``(N, 1, h, w)``, h and w multiples of 32, to a*b* float32 ``(N, 2, h / stride, w / stride)``.
+
+        Args:
+            conditions: what is known of the colour, float32 ``(N, 3, h / 4, w / 4)``: a*, b* and a confidence of 0..1.
+                None is nothing known, as is a confidence of nought everywhere.
+
+        Raises:
+            ModelError: something is known, and the model takes no conditions.
+            ValueError: the conditions are of another shape.
+        """
+
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The likely colours of each cell, the likeliest first; inputs as for `predict`.
+
+        The model file names the tensor that holds the distribution, but it is no output of the network. Who asks has a
+        second network loaded, at the first question, that ends there; who does not, pays nothing.
+
+        Returns:
+            a*b* ``(N, count, 2, h / 4, w / 4)`` and their probabilities ``(N, count, h / 4, w / 4)``, float32, which
+            fall, and sum to 1 at most.
+
+        Raises:
+            ModelError: as `predict`; or the model knows no distribution, or was exported before this.
+        """
 
     def close(self) -> None: ...
 

@@ -13,13 +13,14 @@ SUFFIX = ".half"  # of the name under which the model file stores a weight in fp
 
 
 def half(path: Path) -> onnx.ModelProto:
-    """The model file at `path` with every float32 in it made fp16; input and output stay float32.
+    """The model file at `path` with every float32 in it made fp16; inputs and output stay float32.
 
     L* is scaled to the encoder's range in float32, for 8 bits of it would be lost in fp16.
     """
     model = onnx.load(path)
     graph = model.graph
     source, result = graph.input[0].name, graph.output[0].name
+    others = [i.name for i in graph.input[1:]]
     chain, full = scaling(graph.node, source)
     casts = {n.output[0] for n in graph.node if n.op_type == "Cast" and n.input[0].endswith(SUFFIX)}
     for tensor in graph.initializer:
@@ -27,9 +28,10 @@ def half(path: Path) -> onnx.ModelProto:
             tensor.name = tensor.name.removesuffix(SUFFIX)
         elif tensor.data_type == TensorProto.FLOAT and tensor.name not in full:
             tensor.CopyFrom(to_half(tensor))
-    nodes = []
+    nodes = [helper.make_node("Cast", [n], [f"{n}.half"], name=f"{n}.to_half", to=TensorProto.FLOAT16) for n in others]
     for node in graph.node:
         name = node.output[0]
+        node.input[:] = [f"{n}.half" if n in others else n for n in node.input]
         if name in casts:
             continue
         for attribute in node.attribute:
@@ -52,7 +54,11 @@ def scaling(nodes: Sequence[onnx.NodeProto], source: str) -> tuple[str, set[str]
     """How `source` gets to the encoder's range: the output of the last node of that chain of Mul, Sub and Div, and the
     names of all values that it is computed from and by."""
     at, used = source, {source}
-    while len(users := [n for n in nodes if at in n.input]) == 1 and users[0].op_type in ("Mul", "Sub", "Div"):
+    while len(users := [n for n in nodes if at in n.input and n.op_type != "Shape"]) == 1 and users[0].op_type in (
+        "Mul",
+        "Sub",
+        "Div",
+    ):
         at = users[0].output[0]
         used |= {*users[0].input, at}
     return at, used

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
 from vidcolor.backends.cache import EngineCache
+from vidcolor.backends.inputs import inputs
+from vidcolor.backends.likely import centres_of, ranked
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
 from vidcolor.models.files import ModelFile
@@ -20,14 +23,29 @@ class OnnxBackend:
     device = "cpu"
 
     def __init__(self, model: ModelFile) -> None:
-        self.stride = model.stride
+        self.model, self.stride, self.takes_conditions = model, model.stride, model.takes_conditions
         self.session = ort.InferenceSession(str(model.path), quiet(), providers=["CPUExecutionProvider"])
         self.description = f"ONNX Runtime {ort.__version__}, CPU, f32"
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
-        return self.session.run(None, {"lightness": lightness})[0]
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        return self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        centres = centres_of(self.model)
+        (logits,) = self.distribution.run([self.model.logits], inputs(self.model, lightness, conditions))
+        return ranked(logits, centres, count)
+
+    @cached_property
+    def distribution(self) -> ort.InferenceSession:
+        """The network that gives the distribution too: ONNX Runtime can only give outputs that the file names."""
+        assert self.model.logits is not None
+        data = self.model.path.read_bytes() + another_output(self.model.logits)
+        return ort.InferenceSession(data, quiet(), providers=["CPUExecutionProvider"])
 
     def close(self) -> None:
+        self.__dict__.pop("distribution", None)
         del self.session
 
 
@@ -45,7 +63,8 @@ class RtxBackend:
     device = "cuda"
 
     def __init__(self, model: ModelFile, *, cache: EngineCache | None = None, shapes: Shapes = ANY) -> None:
-        self.stride, self.shapes = model.stride, shapes
+        self.model, self.shapes = model, shapes
+        self.stride, self.takes_conditions = model.stride, model.takes_conditions
         cache = cache or EngineCache()
         devices = rtx_devices()
         if not devices:
@@ -63,7 +82,7 @@ class RtxBackend:
             "card": card,
         }
         options = quiet()
-        options.add_provider_for_devices(devices[:1], provider_options(shapes, cache.folder / "rtx-runtime"))
+        options.add_provider_for_devices(devices[:1], provider_options(model, shapes, cache.folder / "rtx-runtime"))
         try:
             path = cache.get(facts, lambda target: compile_network(model, options, target))
             self.session = ort.InferenceSession(str(path), options)
@@ -71,11 +90,22 @@ class RtxBackend:
             raise BackendError(f"backend rtx: {reason(error)}; choose another backend") from error
         self.description = f"TensorRT for RTX {provider_version()}, {card}, fp16"
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         self.shapes.check(self.name, lightness.shape)
-        return self.session.run(None, {"lightness": lightness})[0]
+        return self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """On the CPU: a person asks now and then, and an engine of its own would take longer to build."""
+        return self.on_cpu.likely(lightness, conditions, count)
+
+    @cached_property
+    def on_cpu(self) -> OnnxBackend:
+        return OnnxBackend(self.model)
 
     def close(self) -> None:
+        self.__dict__.pop("on_cpu", None)
         del self.session
 
 
@@ -113,9 +143,11 @@ def provider_version() -> str:
     return provider.__version__
 
 
-def provider_options(shapes: Shapes, runtime_cache: Path) -> dict[str, str]:
-    names = ("nv_profile_min_shapes", "nv_profile_opt_shapes", "nv_profile_max_shapes")
-    told = {k: "lightness:" + "x".join(map(str, s)) for k, s in zip(names, shapes.tensors, strict=True)}
+def provider_options(model: ModelFile, shapes: Shapes, runtime_cache: Path) -> dict[str, str]:
+    given = {k: v for k, v in shapes.inputs.items() if k == "lightness" or model.takes_conditions}
+    told = {}
+    for i, name in enumerate(("nv_profile_min_shapes", "nv_profile_opt_shapes", "nv_profile_max_shapes")):
+        told[name] = ",".join(f"{k}:{'x'.join(map(str, v[i]))}" for k, v in given.items())
     return told | {"enable_cuda_graph": "1", "nv_runtime_cache_path": str(runtime_cache)}
 
 
@@ -125,3 +157,19 @@ def compile_network(model: ModelFile, options: ort.SessionOptions, target: Path)
 
     compiler = ort.ModelCompiler(options, half(model.path).SerializeToString(), embed_compiled_data_into_model=True)
     compiler.compile_to_file(str(target))
+
+
+def another_output(tensor: str) -> bytes:
+    """What makes `tensor`, float32 ``(N, c, h, w)``, an output of an ONNX file when it is put after the file's bytes.
+
+    Protobuf merges a message that comes twice and adds to its lists: ModelProto.graph (7), GraphProto.output (12),
+    ValueInfoProto.name (1) and type (2), TypeProto.tensor_type (1), whose elem_type (1) is FLOAT (1) and whose shape
+    (2) has four free dimensions (1).
+    """
+
+    def field(number: int, content: bytes) -> bytes:
+        assert len(content) < 128
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    kind = field(1, bytes([1 << 3, 1]) + field(2, field(1, b"") * 4))
+    return field(7, field(12, field(1, tensor.encode()) + field(2, kind)))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import Tensor
 
+from vidcolor.backends.inputs import inputs
+from vidcolor.backends.likely import centres_of, ranked
 from vidcolor.backends.memory import in_halves
 from vidcolor.errors import BackendError
 from vidcolor.models.files import ModelFile
 from vidcolor.models.generators import BinsGenerator, GeneratorConfig, UNet, build
+
+TURNED = ".turned"  # of the name under which the graph stores the weights of a linear layer, transposed
+NUMBERS = ("centres", "log_prior", "colours", "offset")  # buffers that a model file may lack
 
 
 class PyTorchBackend:
@@ -31,20 +39,32 @@ class PyTorchBackend:
         self.device, self.place = torch.device(device).type, torch.device(device)
         self.dtype = torch.float16 if self.device == "cuda" else torch.float32
         generator = load_generator(model)
-        self.stride = generator.stride
+        self.model, self.stride, self.takes_conditions = model, generator.stride, model.takes_conditions
         self.generator = generator.to(self.place, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         where = torch.cuda.get_device_name(self.place) if self.device == "cuda" else "CPU"
         way = "compiled, " if compiled else ""
         self.description = f"PyTorch {torch.__version__}, {way}{where}, {str(self.dtype).removeprefix('torch.')}"
         self.network = torch.compile(self.generator, dynamic=False) if compiled else self.generator
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
-        return in_halves(self._run, lightness)
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        return self._run(self.network, lightness, conditions)
+
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        centres = centres_of(self.model)
+        return ranked(self._run(self.generator.logits, lightness, conditions), centres, count)  # type: ignore[arg-type]
+
+    def _run(self, network: Callable[..., Tensor], lightness: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
+        given = inputs(self.model, lightness, conditions)
+        if conditions is None:  # None is what noughts are, and costs less
+            given.pop("conditions", None)
+        return in_halves(lambda *batch: self._compute(network, *batch), *given.values())
 
     @torch.inference_mode()
-    def _run(self, lightness: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(lightness).to(self.place, self.dtype, memory_format=torch.channels_last)
-        return self.network(x).float().cpu().numpy()
+    def _compute(self, network: Callable[..., Tensor], *batch: np.ndarray) -> np.ndarray:
+        given = (torch.from_numpy(x).to(self.place, self.dtype, memory_format=torch.channels_last) for x in batch)
+        return network(*given).float().cpu().numpy()
 
     def close(self) -> None:
         del self.generator, self.network
@@ -57,17 +77,16 @@ def load_generator(model: ModelFile) -> BinsGenerator | UNet:
     for tensor in onnx.load(model.path).graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype in (np.float16, np.float32):
-            stored[tensor.name.removesuffix(".half")] = torch.from_numpy(values.astype(np.float32))
+            name, values = tensor.name.removesuffix(".half"), values.astype(np.float32)
+            if name.endswith(TURNED):
+                name, values = name.removesuffix(TURNED), values.T.copy()
+            stored[name] = torch.from_numpy(values)
     state = generator.state_dict()
     defaults = {"colours": "centres"}  # of files made before the decoding was learnt
-    for name in (
-        "centres",
-        "log_prior",
-        "colours",
-        "offset",
-    ):  # the graph holds them scaled, if at all: see the metadata
-        key = name if name in model.metadata else defaults.get(name)
-        if name in state:
+    # The graph holds some numbers scaled or folded into others, if at all: those stand in the metadata.
+    for name in state:
+        if name in model.metadata or name in NUMBERS:
+            key = name if name in model.metadata else defaults.get(name)
             numbers = torch.tensor(read_numbers(model, key)) if key else torch.zeros(state[name].numel())
             stored[name] = numbers.reshape(state[name].shape)
     generator.load_state_dict({k: stored[k] for k in state})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vidcolor.backends.inputs import GRID
 from vidcolor.errors import BackendError
 
 Shape = tuple[int, int, int]  # batch, height, width
@@ -32,6 +33,12 @@ class Shapes:
     def tensors(self) -> tuple[tuple[int, int, int, int], ...]:
         """The three as L* batches ``(N, 1, h, w)``."""
         return tuple((n, 1, h, w) for n, h, w in (self.least, self.usual, self.most))
+
+    @property
+    def inputs(self) -> dict[str, tuple[tuple[int, int, int, int], ...]]:
+        """The three of each input that a network may have, by its name."""
+        grids = tuple((n, 3, h // GRID, w // GRID) for n, _, h, w in self.tensors)
+        return {"lightness": self.tensors, "conditions": grids}
 
     def check(self, backend: str, shape: tuple[int, ...]) -> None:
         """Raise BackendError where an engine for this range takes no batch ``(N, 1, h, w)`` of `shape`."""

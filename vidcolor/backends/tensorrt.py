@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from torch import Tensor
 
 from vidcolor.backends.cache import EngineCache
 from vidcolor.backends.export import export_half
+from vidcolor.backends.inputs import inputs
 from vidcolor.backends.memory import in_halves
+from vidcolor.backends.pytorch import PyTorchBackend
 from vidcolor.backends.shapes import ANY, Shapes
 from vidcolor.errors import BackendError
 from vidcolor.models.files import ModelFile
@@ -33,7 +37,8 @@ class TensorRTBackend:
             raise BackendError(
                 "backend tensorrt: torch finds no CUDA device; check the driver or choose another backend"
             )
-        self.stride, self.shapes = model.stride, shapes
+        self.model, self.shapes = model, shapes
+        self.stride, self.takes_conditions = model.stride, model.takes_conditions
         card = torch.cuda.get_device_name()
         facts = {
             "engine": "tensorrt",
@@ -54,16 +59,28 @@ class TensorRTBackend:
         self.graphs: dict[tuple[int, ...], Graph] = {}
         self.description = f"TensorRT {tensorrt.__version__}, {card}, fp16"
 
-    def predict(self, lightness: np.ndarray) -> np.ndarray:
+    def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         self.shapes.check(self.name, lightness.shape)
-        return in_halves(self._run, lightness)
+        return in_halves(self._run, *inputs(self.model, lightness, conditions).values())
 
-    def _run(self, lightness: np.ndarray) -> np.ndarray:
-        if lightness.shape not in self.graphs:
-            self.graphs[lightness.shape] = Graph(self.network, lightness.shape, self.stride)
-        return self.graphs[lightness.shape](lightness)
+    def likely(
+        self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """By PyTorch on the same card: a person asks now and then, and another engine would take longer to build."""
+        return self.eager.likely(lightness, conditions, count)
+
+    @cached_property
+    def eager(self) -> PyTorchBackend:
+        return PyTorchBackend(self.model, device="cuda")
+
+    def _run(self, *given: np.ndarray) -> np.ndarray:
+        shape = given[0].shape
+        if shape not in self.graphs:
+            self.graphs[shape] = Graph(self.network, [x.shape for x in given], self.stride)
+        return self.graphs[shape](*given)
 
     def close(self) -> None:
+        self.__dict__.pop("eager", None)
         self.graphs.clear()
         del self.network
 
@@ -71,24 +88,25 @@ class TensorRTBackend:
 class Graph:
     """One shape: pinned buffers on the host, fixed ones on the card, the whole run captured as a CUDA graph."""
 
-    def __init__(self, network, shape: tuple[int, ...], stride: int) -> None:
-        n, _, h, w = shape
-        self.host = torch.empty(shape, pin_memory=True)
+    def __init__(self, network, shapes: Sequence[tuple[int, ...]], stride: int) -> None:
+        n, _, h, w = shapes[0]
+        self.hosts = [torch.empty(s, pin_memory=True) for s in shapes]
+        self.sources = [torch.zeros(s, device="cuda") for s in shapes]
         self.result = torch.empty((n, 2, h // stride, w // stride), pin_memory=True)
-        self.source = torch.zeros(shape, device="cuda")
         self.stream = torch.cuda.Stream()
         self.graph = torch.cuda.CUDAGraph()
         with torch.inference_mode(), torch.cuda.stream(self.stream):
             for _ in range(3):  # the engine allocates on its first runs, which must not be captured
-                network(self.source.half())
+                network(*(x.half() for x in self.sources))
             self.stream.synchronize()
             with torch.cuda.graph(self.graph, stream=self.stream):
-                self.answer: Tensor = network(self.source.half()).float()
+                self.answer: Tensor = network(*(x.half() for x in self.sources)).float()
 
-    def __call__(self, lightness: np.ndarray) -> np.ndarray:
-        self.host.copy_(torch.from_numpy(lightness))
+    def __call__(self, *given: np.ndarray) -> np.ndarray:
         with torch.cuda.stream(self.stream):
-            self.source.copy_(self.host, non_blocking=True)
+            for values, host, source in zip(given, self.hosts, self.sources, strict=True):
+                host.copy_(torch.from_numpy(values))
+                source.copy_(host, non_blocking=True)
             self.graph.replay()
             self.result.copy_(self.answer, non_blocking=True)
         self.stream.synchronize()
@@ -97,16 +115,19 @@ class Graph:
 
 def build_engine(model: ModelFile, shapes: Shapes, target: Path) -> None:
     """Compile for the present card and save; every layer must be TensorRT's."""
-    least, usual, most = shapes.tensors
-    given = torch_tensorrt.Input(min_shape=least, opt_shape=usual, max_shape=most, dtype=torch.float16)
+    given = [
+        torch_tensorrt.Input(min_shape=least, opt_shape=usual, max_shape=most, dtype=torch.float16)
+        for name, (least, usual, most) in shapes.inputs.items()
+        if name == "lightness" or model.takes_conditions
+    ]
     compiled = torch_tensorrt.dynamo.compile(
         export_half(model, shapes, "cuda"),
-        arg_inputs=[given],
+        arg_inputs=given,
         use_explicit_typing=True,  # TensorRT 11 has no other typing: layers compute in the types they have
         require_full_compilation=True,
         min_block_size=1,
     )
-    torch_tensorrt.save(compiled, str(target), output_format="exported_program", arg_inputs=[given], retrace=False)
+    torch_tensorrt.save(compiled, str(target), output_format="exported_program", arg_inputs=given, retrace=False)
 
 
 def driver_version() -> str:

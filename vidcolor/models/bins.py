@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,6 +13,7 @@ from vidcolor.models.config import GeneratorConfig
 from vidcolor.models.encoder import ENCODERS, Encoder
 from vidcolor.models.layers import Up
 
+TEMPERATURES, STRENGTHS = (0.1, 3.0), (0.3, 3.0)  # limits of what `by_sureness` gives
 CERTAIN = 4.0  # power of the confidence by which what is known is blended into the output
 
 
@@ -85,17 +88,25 @@ class BinsGenerator(nn.Module):
                 x = self.recall(x)
         return self.head(x)
 
-    def decode(self, logits: Tensor) -> Tensor:
+    def decode(self, logits: Tensor, lightness: Tensor | None = None) -> Tensor:
         """Logits to a*b* by the prior-corrected annealed mean of Zhang et al. 2016, with learnt offsets and colours.
 
         A softmax and a weighted mean in one: its numerators and its sum are three outputs of one 1x1 convolution,
-        so an engine need not transpose for a softmax over channels.
+        so an engine need not transpose for a softmax over channels. L* ``(N, 1, h, w)`` is needed where the config has
+        a `sureness`: then each cell has a temperature and a strength of its own.
         """
         cfg = self.config
         shift = self.offset - cfg.prior_correction * self.log_prior
-        z = (logits + shift.view(1, -1, 1, 1)) * (1.0 / cfg.temperature)
-        e = torch.exp(z - z.amax(1, keepdim=True))
-        weight = torch.cat((cfg.saturation * self.colours, torch.ones_like(self.colours[:, :1])), 1)
+        z = logits + shift.view(1, -1, 1, 1)
+        z = z - z.amax(1, keepdim=True)
+        if cfg.sureness is None:
+            return self._mean(torch.exp(z * (1.0 / cfg.temperature)), cfg.saturation)
+        assert lightness is not None
+        settings = by_sureness(z, F.avg_pool2d(lightness, self.stride), z.new_tensor(cfg.sureness))
+        return self._mean(torch.exp(z / settings[:, :1]), cfg.saturation) * settings[:, 1:]
+
+    def _mean(self, e: Tensor, saturation: float) -> Tensor:
+        weight = torch.cat((saturation * self.colours, torch.ones_like(self.colours[:, :1])), 1)
         sums = F.conv2d(e, weight.t().reshape(3, -1, 1, 1))
         return sums[:, :2] / sums[:, 2:]
 
@@ -105,8 +116,36 @@ class BinsGenerator(nn.Module):
         What is known with confidence c is blended in by c^4: what is certain comes out as it went in, and what is
         half trusted is left to the network, which has seen it.
         """
-        ab = self.decode(self.logits(lightness, conditions))
+        return self.color(self.logits(lightness, conditions), lightness, conditions)
+
+    def color(self, logits: Tensor, lightness: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """The same from the logits."""
+        ab = self.decode(logits, lightness)
         if conditions is None:
             return ab
         share = conditions[:, 2:] ** CERTAIN
         return ab + share * (conditions[:, :2] - ab)
+
+
+def by_sureness(z: Tensor, lightness: Tensor, numbers: Tensor) -> Tensor:
+    """Temperature and strength of each cell, so that a sure place gets its full colour and an unsure one falls back.
+
+    Both are exponentials of quadratic forms of the entropy of the distribution (as a share of the greatest) and of L*:
+    the worst stains lie on dark cloth.
+
+    Args:
+        z: log probabilities up to a constant ``(N, bins, h, w)``, the greatest of each cell nought.
+        lightness: L* ``(N, 1, h, w)``.
+        numbers: coefficients of 1, H, L, H^2, H L, L^2 for the temperature, then for the strength; H and L run from
+            -0.5 to 0.5.
+
+    Returns:
+        ``(N, 2, h, w)``.
+    """
+    e = torch.exp(z)
+    total = e.sum(1, keepdim=True)
+    entropy = total.log() - (e * z).sum(1, keepdim=True) / total
+    share, level = entropy * (1.0 / math.log(z.shape[1])) - 0.5, lightness * 0.01 - 0.5
+    terms = torch.cat((torch.ones_like(share), share, level, share * share, share * level, level * level), 1)
+    found = torch.exp(F.conv2d(terms, numbers.view(2, 6, 1, 1)))
+    return torch.cat((found[:, :1].clamp(*TEMPERATURES), found[:, 1:].clamp(*STRENGTHS)), 1)

@@ -22,6 +22,7 @@ class GeneratorConfig:
     temperature: float = 1.0  # annealed mean: softmax((z - g log prior) / T), Zhang et al. 2016, eq. 5
     prior_correction: float = 0.0  # the g above: 0 trusts the prior, 1 forgets that grey is common
     saturation: float = 1.0  # multiplies the decoded a*b*
+    sureness: tuple[float, ...] | None = None  # 12 numbers: temperature and strength by entropy and L*, see bins.py
     folded: bool = False  # batch norms are folded into the convolutions, as in every shipped model
 
     @classmethod

@@ -27,6 +27,16 @@ class ModelFile:
         return int(self.metadata["stride"])
 
     @property
+    def takes_conditions(self) -> bool:
+        """Whether it has a second input, "conditions": what is known of the colour."""
+        return self.metadata.get("conditions") == "1"
+
+    @property
+    def logits(self) -> str | None:
+        """The tensor in its graph that holds the distribution over colour bins; None where it has none or says none."""
+        return self.metadata.get("logits")
+
+    @property
     def int8(self) -> Path:
         """Where OpenVINO's file of the same network in 8-bit integers would be; its weights are in a .bin beside it."""
         return self.path.with_name(f"{self.path.stem}-int8.xml")
