@@ -27,8 +27,13 @@ def test_padding_is_cut_off_again():
     batch = network_input(lightness, size)
     assert batch.shape == (3, 1, 256, 480)
     np.testing.assert_array_equal(batch[1, 0, :250, :455], lightness[1])
-    grid = crop_grid(np.zeros((3, 2, 64, 120), np.float32), size, 4)
+    cells = np.random.default_rng(3).normal(0, 9, (3, 2, 64, 120)).astype(np.float32)
+    grid = crop_grid(cells, size, 4)
     assert grid.shape == (3, 63, 114, 2)
+    np.testing.assert_array_equal(grid[2, 62, 113], cells[2, :, 62, 113])
+    np.testing.assert_array_equal(grid[0, 5, 7], cells[0, :, 5, 7])
+    mirrored = batch[1, 0, :250, 455:480], lightness[1][:, 429:454][:, ::-1]
+    np.testing.assert_array_equal(*mirrored)  # the padding mirrors the picture
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (20, 30), (1080, 1920)])

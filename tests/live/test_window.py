@@ -165,10 +165,12 @@ def test_keys_and_mouse_steer_the_window(screen, window, tmp_path):
     time.sleep(3.5)  # messages have gone
     paused = screen.until(lambda p: (p == screen.grab()).all())
     keep(paused, "paused")
+    screen.press("h")
+    keep(screen.until(lambda p: (p != paused).any(2).mean() > 0.02), "help")
+    screen.press("h")
+    screen.until(lambda p: (p != paused).any(2).mean() < 0.002)
     screen.press("space")
     screen.until(lambda p: (p != screen.grab()).any())
-    screen.press("h")
-    keep(screen.until(lambda p: True), "help")
 
     screen.press("q")
     assert window.wait(PATIENCE) == 0
