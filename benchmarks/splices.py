@@ -29,7 +29,7 @@ class Film:
 
     @cached_property
     def lightness(self) -> list[np.ndarray]:
-        """L* as the pipeline makes it of the small luma."""
+        """L* as the pipeline makes it of the luma proxy."""
         return [luma_to_lightness(x, Encoding()) for x in self.luma]
 
 
@@ -118,7 +118,7 @@ def flicker(film: Film, rng: np.random.Generator) -> Film:
 
 
 def weave(film: Film, rng: np.random.Generator) -> Film:
-    """Each frame moved by up to 4 pixels of the small picture both ways, at random from frame to frame."""
+    """Each frame moved by up to 4 pixels of the luma proxy in both directions, at random from frame to frame."""
     moves = rng.uniform(-4, 4, (len(film.luma), 2))
 
     def moved(i: int, x: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ def weave(film: Film, rng: np.random.Generator) -> Film:
 
 
 def grain(film: Film, rng: np.random.Generator) -> Film:
-    """Gaussian grain of 12 code values, as coarse as two pixels of the small picture."""
+    """Gaussian grain of 12 code values, as coarse as two pixels of the luma proxy."""
 
     def grainy(_: int, x: np.ndarray) -> np.ndarray:
         noise = rng.standard_normal((HEIGHT // 2, WIDTH // 2), np.float32) * 12

@@ -42,7 +42,7 @@ def bicubic(ab: np.ndarray, lightness: np.ndarray) -> np.ndarray:
 
 
 def joint_bilateral(ab: np.ndarray, lightness: np.ndarray) -> np.ndarray:
-    """Kopf et al. 2007 (Joint Bilateral Upsampling): cells around a pixel, by distance and by likeness of L*."""
+    """Kopf et al. 2007 (Joint Bilateral Upsampling): cells around a pixel, by distance and by similarity of L*."""
     height, width = lightness.shape
     small = cv2.resize(lightness, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
     y, x = (np.arange(n) for n in lightness.shape)

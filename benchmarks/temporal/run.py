@@ -55,7 +55,7 @@ def temporal(clips: list[Path], ways: Mapping[str, ColorizeOptions] = WAYS, *, f
 
 
 def smoother_ms(options: ColorizeOptions, clip: Clip) -> float:
-    """Milliseconds a frame of deflicker and smoother at a small picture of `SIZE`, one core, without the network."""
+    """Milliseconds a frame of deflicker and smoother with a luma proxy of `SIZE`, one core, without the network."""
     frames = [cv2.resize(lab[..., 0], SIZE, interpolation=cv2.INTER_AREA) for lab in clip.truth.lab]
     ab = cv2.resize(clip.truth.ab[0], (SIZE[0] // 4, SIZE[1] // 4), interpolation=cv2.INTER_AREA)
     threads = cv2.getNumThreads()
