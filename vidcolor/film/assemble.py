@@ -27,18 +27,13 @@ def assemble(
         OutputError: segments do not fit each other, or the target cannot be written.
     """
     check_headers(muxer, segments)
-    video = video_packets(segments)
-    for number, (_, packet) in enumerate(merged(video, others)):
+    for number, (is_video, packet) in enumerate(merged(video_packets(segments), others)):
         if number % 100 == 0:
             check()
-        if packet.opaque is VIDEO:
-            packet.opaque = None
+        if is_video:
             muxer.mux_video([packet])
         else:
             muxer.mux_other(packet)
-
-
-VIDEO = object()  # what tells the picture's packets from all others
 
 
 def check_headers(muxer: Muxer, segments: Sequence[Path]) -> None:
@@ -55,12 +50,12 @@ def check_headers(muxer: Muxer, segments: Sequence[Path]) -> None:
 
 
 def video_packets(segments: Sequence[Path]) -> Iterator[Packet]:
-    """All packets of the picture, with decoding times; marked by `VIDEO`."""
+    """All packets of the picture, with decoding times."""
     order = [pts for path in segments for pts in stamps(path)]
     decoding = iter(decoding_times(order))
     for path in segments:
         for packet in read_packets(path):
-            packet.dts, packet.opaque = next(decoding), VIDEO
+            packet.dts = next(decoding)
             yield packet
 
 
@@ -84,15 +79,16 @@ def decoding_times(order: Sequence[int]) -> list[int]:
     return [pts - shift for pts in rising[:delay]] + rising[: len(rising) - delay]
 
 
-def merged(video: Iterator[Packet], others: Iterable[Packet]) -> Iterator[tuple[Fraction, Packet]]:
-    """Both by decoding time, so that the container's interleaving need not hold much back."""
-    return heapq.merge(timed(video), timed(others), key=lambda pair: pair[0])
+def merged(video: Iterable[Packet], others: Iterable[Packet]) -> Iterator[tuple[bool, Packet]]:
+    """Packets of the picture (True) and others (False) by decoding time, so that the container holds little back."""
+    both = heapq.merge(timed(video, True), timed(others, False), key=lambda item: item[0])
+    return ((is_video, packet) for _, is_video, packet in both)
 
 
-def timed(packets: Iterable[Packet]) -> Iterator[tuple[Fraction, Packet]]:
-    """Packets with the decoding time in seconds; one without a time comes with the one before."""
+def timed(packets: Iterable[Packet], is_video: bool) -> Iterator[tuple[Fraction, bool, Packet]]:
+    """Packets with their decoding time in seconds; one without a time comes with the one before."""
     last = Fraction(0)
     for packet in packets:
         if packet.dts is not None and packet.time_base:
             last = packet.dts * packet.time_base
-        yield last, packet
+        yield last, is_video, packet

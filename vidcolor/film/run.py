@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend
@@ -21,7 +23,7 @@ from vidcolor.film.plan import FilmPlan, Segment, first_segment
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of, mark_of
-from vidcolor.film.source import frames_from
+from vidcolor.film.source import frames_from, frames_of
 from vidcolor.film.work import folder_of, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
@@ -35,7 +37,7 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.shots.cutlist import ShotList, read_shots
 from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
-from vidcolor.video.encoder import film_threads, video_settings
+from vidcolor.video.encoder import for_films, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader
 from vidcolor.video.target import check_target
@@ -112,7 +114,7 @@ class Film:
         settings = video_settings(self.info, self.options, self.codec)
         if self.card:
             settings = self.card.settings(reader, settings, self.options, self.codec)
-        self.settings = replace(settings, threads=film_threads(settings.encoder))
+        self.settings = for_films(settings)
         self.stack.enter_context(locked(folder_of(self.target)))
         muxer = self.open_muxer()
         try:
@@ -165,9 +167,12 @@ class Film:
         self.summary.frames = plan.frames
         if plan.segments:
             self.summary.notes.append(f"{plan.frames} frames were done already; going on from there")
+        starts = []
         for done in plan.segments:
             self.summary.shots += len(done.shots)
             self.summary.predicted += done.predicted
+            starts += [(frame, kind, None if time == "None" else Fraction(time)) for frame, kind, time in done.shots]
+        self.shots.recall(starts, plan.frames)
 
     def frames(self, plan: FilmPlan, segment: Segment | None, memory: FrameMemory) -> Iterator:
         """The source's frames with their numbers, from the segment to go on with."""
@@ -221,11 +226,26 @@ class Film:
             )
         if reader.retimed:
             summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
+        if wanted := self.shots.wanted:
+            self.shots.draw(pictures_of(self.target, wanted))
         summary.warnings += self.shots.write(self.source, self.info.rate)
         if self.given and not reader.trims and self.given.starts[-1] >= summary.frames:
             summary.warnings.append(
                 f"{self.options.shots}: has shots behind the film's {summary.frames} frames; is it this film's?"
             )
+
+
+def pictures_of(film: Path, numbers: list[int]) -> Iterator[np.ndarray]:
+    """The frames `numbers` (rising) of a film, as RGB."""
+    with Reader(film, packets=False) as reader:
+        left = iter(numbers)
+        wanted = next(left, None)
+        for number, frame in enumerate(frames_of(reader)):
+            if number == wanted:
+                yield frame.to_ndarray(format="rgb24")
+                wanted = next(left, None)
+            if wanted is None:
+                return
 
 
 class FilmRun:

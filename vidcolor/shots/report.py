@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +36,31 @@ class ShotReport:
         self.middles = Thumbnails()
         self.frames = 0
         self.candidates: dict[int, bytes] = {}  # by number within the shot
+        self.recalled = False  # shots are known whose frames have not been seen
+
+    def recall(self, starts: Sequence[tuple[int, str, Fraction | None]], frames: int) -> None:
+        """Add the first `frames` of the film, coloured by an earlier run: frame, kind and time of each shot."""
+        for frame, kind, time in starts:
+            self.first = time if not self.starts else self.first
+            self.starts.append((frame, kind))
+            self.times.append(None if time is None or self.first is None else time - self.first)
+        self.frames, self.recalled = frames, frames > 0
+
+    @property
+    def wanted(self) -> list[int]:
+        """The middle frame of every shot, where pictures are to be drawn and must be looked up in the finished film."""
+        if not (self.draws and self.recalled):
+            return []
+        ends = [*(start for start, _ in self.starts[1:]), self.frames]
+        return [(start + end) // 2 for (start, _), end in zip(self.starts, ends, strict=True)]
+
+    def draw(self, pictures: Iterable[np.ndarray]) -> None:
+        """Take the pictures ``(h, w, 3)`` uint8 RGB of the `wanted` frames."""
+        self.candidates.clear()
+        self.middles = Thumbnails()
+        for rgb in pictures:
+            size = WIDTH, max(1, round(WIDTH * rgb.shape[0] / rgb.shape[1]))
+            self.middles.append(encode(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)))
 
     def check(self, source: str, *, given: Path | None, overwrite: bool) -> None:
         """Check, before any work is done, that the files may be written.
@@ -59,7 +84,7 @@ class ShotReport:
             self.end_shot()
             self.starts.append((self.frames, kind))
             self.times.append(None if time is None or self.first is None else time - self.first)
-        if self.draws and is_candidate(number := self.frames - self.starts[-1][0]):
+        if self.draws and not self.recalled and is_candidate(number := self.frames - self.starts[-1][0]):
             self.candidates[number] = encode(thumbnail(proxy, ab))
         self.frames += 1
 

@@ -14,7 +14,7 @@ from vidcolor.stills.image import color_picture, picture_preview
 
 @dataclass
 class ArrayFrame:
-    """A picture ``(h, w)`` or ``(h, w, 3)`` with its grey as uint16 ``(h, w)``, which `ArrayFrames.prepare` fills in."""
+    """A picture ``(h, w)`` or ``(h, w, 3)``; `ArrayFrames.prepare` fills in its grey, uint16 ``(h, w)``."""
 
     picture: np.ndarray
     signal: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.uint16))

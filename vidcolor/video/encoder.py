@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 from av.codec.context import Flags
 from av.codec.hwaccel import HWAccel
@@ -37,6 +38,8 @@ class CodecOptions:
     fixed: tuple[tuple[str, str], ...] = ()  # options that are always set
 
 
+CPU_AVX2 = 11  # OpenCV's number of that instruction set; the wheels do not export its name
+X264_WIDTH = 128  # pixels: half of it, in its small pictures, is one AVX-512 register
 FIELD_OPTIONS = {"libx264": ("x264-params", "{}=1"), "libx265": ("x265-params", "interlace={}")}
 EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # take no chroma sample that lies half outside the picture
 OPTIONS = {
@@ -119,6 +122,20 @@ def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoS
         encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, info.aspect,
         info.field_order, *tags,
     )  # fmt: skip
+
+
+def for_films(settings: VideoSettings) -> VideoSettings:
+    """`settings` for a film in segments: every thread counted, and the same bytes whatever was encoded before.
+
+    At widths that are no multiple of 128, x264's AVX-512 code gives other bytes after other films in the same process
+    (seen with core 165); its AVX2 code does not, and gives the same bytes as AVX-512 at all other widths.
+    """
+    settings = replace(settings, threads=film_threads(settings.encoder))
+    if settings.encoder == "libx264" and settings.width % X264_WIDTH and cv2.checkHardwareSupport(CPU_AVX2):
+        options = dict(settings.options)
+        options["x264-params"] = ":".join(x for x in (options.get("x264-params"), "asm=AVX2") if x)
+        settings = replace(settings, options=tuple(options.items()))
+    return settings
 
 
 def film_threads(encoder: str) -> int:

@@ -240,13 +240,14 @@ def pass_on(
 
 def muxer_options(name: str, info: FilmInfo) -> dict[str, str]:
     """For MP4 and MOV: index in front, Apple's open tag list where a tag needs it, start offsets to the tick."""
+    same = {"fflags": "+bitexact"}  # no random ids: the same packets make the same file
     if name not in ("mp4", "mov"):
-        return {}
+        return same
     special = any(k.lower() not in MP4_TAGS for k in kept_tags(info.tags or {}))
     ticks = info.time_base.denominator
     while ticks < 10_000:  # as the muxer itself does for the film's track
         ticks *= 2
-    return {
+    return same | {
         "movflags": "+faststart" + ("+use_metadata_tags" if special else ""),
         "movie_timescale": str(ticks),  # start offsets are rounded to milliseconds otherwise
     }
