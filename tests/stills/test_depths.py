@@ -1,5 +1,8 @@
 """Samples of all depths and kinds come out as bright as they went in, and nothing else writes to the terminal."""
 
+import os
+import re
+from contextlib import suppress
 from fractions import Fraction
 
 import cv2
@@ -10,6 +13,7 @@ from PIL import Image, ImageOps
 from tests.conftest import SHARED
 from tests.stills.inputs import png_with, tiff
 from vidcolor.errors import InputError
+from vidcolor.stills.quiet import faults
 from vidcolor.stills.read import read_still
 
 CASES = SHARED / "cases"
@@ -174,6 +178,39 @@ def test_samples_that_others_read_wrong(tmp_path, fine, order):
     flat = np.dstack(((fine >> 8).astype(np.uint8), *np.zeros((2, *fine.shape), np.uint8)))
     deep = signal(tiff(tmp_path / "lab16.tif", (lab, {262: ("H", 8)}), order=order))
     close(deep, signal(tiff(tmp_path / "lab8.tif", (flat, {262: ("H", 8)}), order=order)), 7)
+
+
+def test_damage_that_a_reader_passes_over_is_told_by_us(colorizer, tmp_path, photo, capfd):
+    """libtiff writes a line on the terminal for each damaged line of a fax, and gives a picture."""
+    Image.fromarray(photo).convert("1").save(tmp_path / "in.tif", compression="group4")
+    data = bytearray((tmp_path / "in.tif").read_bytes())
+    for at in range(3000, 9000, 500):
+        data[at] ^= 0xFF
+    (tmp_path / "in.tif").write_bytes(data)
+    (line,) = colorizer.file(tmp_path / "in.tif", tmp_path / "out.png").warnings
+    assert re.fullmatch(r"damaged in \d+ places, coloured as far as it is readable", line)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lines_of_others_reach_the_terminal(capfd):
+    with faults() as found:
+        os.write(2, b"ZIPDecode: Decoding error at scanline 0\nsomething else\n")
+    assert found == ["ZIPDecode: Decoding error at scanline 0"]
+    assert capfd.readouterr().err == "something else\n"
+
+
+@pytest.mark.parametrize("packing", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_damaged_tiffs_are_silent(tmp_path, photo, packing, capfd):
+    Image.fromarray(photo).save(tmp_path / "in.tif", compression=packing)
+    whole = (tmp_path / "in.tif").read_bytes()
+    for seed in range(20):
+        data, rng = bytearray(whole), np.random.default_rng(seed)
+        for at in rng.integers(200, len(data), 9):
+            data[at] = rng.integers(0, 256)
+        (tmp_path / "in.tif").write_bytes(data)
+        with suppress(InputError):
+            read_still(tmp_path / "in.tif").page()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_cut_off_tiff_of_16_bits(tmp_path, fine):

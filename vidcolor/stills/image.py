@@ -125,6 +125,10 @@ def warn_of_losses(
         found.append("transparency dropped: two pictures side by side have none")
     if page.depth == 16 and format not in DEEP:
         found.append(f"16 bits reduced to 8: {suffix} cannot hold them")
+    if page.faults:
+        found.append(
+            f"damaged in {page.faults} place{'s' if page.faults > 1 else ''}, coloured as far as it is readable"
+        )
     if page.reduced:
         found.append(f"{page.reduced} bits reduced to 8: samples of this kind are read so")
     if without := metadata.beyond(format) + lost:

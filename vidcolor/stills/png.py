@@ -31,6 +31,12 @@ class Header:
     def of(cls, data: bytes) -> Header:
         return cls(*struct.unpack(">IIBB", data[16:26].ljust(10, b"\0")))
 
+    @property
+    def least_bytes(self) -> int:
+        """Bytes that a whole file has at least: nothing deflates to less than a 1032nd."""
+        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(self.color, 1)
+        return self.height * (self.width * channels * self.depth // 8) // 1032
+
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and content of every chunk that is whole."""

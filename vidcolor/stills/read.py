@@ -18,7 +18,7 @@ from vidcolor.stills.exif import Block
 from vidcolor.stills.metadata import Metadata
 from vidcolor.stills.pixels import alpha_of, grey_of, open_picture
 from vidcolor.stills.profiles import neutral_curve
-from vidcolor.stills.quiet import quiet
+from vidcolor.stills.quiet import faults, quiet
 from vidcolor.stills.samples import Samples, decoding, upright
 from vidcolor.stills.source import check_size, name_of, read_bytes
 from vidcolor.stills.tiff_tags import PROFILE, TiffPage
@@ -36,6 +36,7 @@ class Page:
     turned: bool  # width and height were swapped
     metadata: Metadata  # as it stands in the source
     reduced: int = 0  # bits a sample of the source, where they were cut to 8
+    faults: int = 0  # places that were found damaged and passed over
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def finish(samples: Samples, metadata: Metadata, profile: bytes, reduced: int = 
     if turn > 1:
         signal = upright(signal, turn)
         alpha = None if alpha is None else upright(alpha, turn)
-    return Page(signal, alpha, samples.depth, turn >= 5, metadata, reduced)
+    return Page(signal, alpha, samples.depth, turn >= 5, metadata, reduced, samples.faults)
 
 
 def loaded(name: str, data: bytes, format: str = "") -> Image.Image:
@@ -112,8 +113,11 @@ def read_png(name: str, data: bytes) -> Still:
     metadata, profile = png.read(data)
     header, plain = png.Header.of(data), png.bare(data)
     check_size(name, header.width, header.height)
+    if header.least_bytes > len(data):
+        raise EOFError
     image = loaded(name, plain, "PNG")
-    pixels = deep.samples(plain) if header.depth == 16 else None
+    with faults():  # what is damaged has failed above
+        pixels = deep.samples(plain) if header.depth == 16 else None
     if pixels is None:
         samples = Samples(grey_of(image, profile), alpha_of(image), 8, metadata.orientation, image.mode)
     else:

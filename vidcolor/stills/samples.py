@@ -20,6 +20,7 @@ class Samples:
     depth: int  # 8 or 16, of the samples that were used
     turn: int  # EXIF orientation still to be applied
     mode: str  # Pillow's name of the channels
+    faults: int = 0  # places that the reader found damaged and passed over
 
 
 def upright(plane: np.ndarray, turn: int) -> np.ndarray:

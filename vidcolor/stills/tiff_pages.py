@@ -20,6 +20,7 @@ from vidcolor.stills.exif import (
 )
 from vidcolor.stills.metadata import Metadata, iptc_of
 from vidcolor.stills.pixels import alpha_of, grey_of, lightness_signal, open_picture, stretch
+from vidcolor.stills.quiet import faults
 from vidcolor.stills.samples import Samples
 from vidcolor.stills.tiff_samples import colours, is_wanted, unpack
 from vidcolor.stills.tiff_tags import (
@@ -90,8 +91,9 @@ def read_pixels(block: Block, page: TiffPage) -> Samples:
     pixels = samples(data) if page.deep else None
     if pixels is None:
         with open_picture(data, ("TIFF",)) as image:
-            image.load()
-            return Samples(grey_of(image, page.data(PROFILE)), alpha_of(image), 8, turn, image.mode)
+            with faults() as found:
+                image.load()
+            return Samples(grey_of(image, page.data(PROFILE)), alpha_of(image), 8, turn, image.mode, len(found))
     if pixels.dtype == np.uint16:
         shift = 16 - page.bits  # OpenCV puts 10, 12 and 14 bits into the upper ones
         signal, alpha = split(pixels >> shift if shift else pixels, 2**page.bits - 1)
