@@ -113,7 +113,8 @@ def tiled(picture, side: int) -> bytes:
     count = len(tiles)
     height, width = picture.shape
     grid = b"\0\0" + bytes((rows - 1, columns - 1)) + width.to_bytes(2, "big") + height.to_bytes(2, "big")
-    items = b"".join(full(b"infe", b"\2\0\0\0" + i.to_bytes(2, "big") + b"\0\0" + kind + b"\0")
+    hidden = {b"hvc1": b"\1", b"grid": b"\0"}
+    items = b"".join(full(b"infe", b"\2\0\0" + hidden[kind] + i.to_bytes(2, "big") + b"\0\0" + kind + b"\0")
                      for i, kind in [*((i + 1, b"hvc1") for i in range(count)), (count + 1, b"grid")])  # fmt: skip
     uses = full(b"dimg", (count + 1).to_bytes(2, "big") + count.to_bytes(2, "big")
                 + b"".join((i + 1).to_bytes(2, "big") for i in range(count)))  # fmt: skip
@@ -162,6 +163,7 @@ def test_heic_in_tiles(tmp_path, photo):
     picture = np.ascontiguousarray(photo[:256, :512])
     (tmp_path / "in.heic").write_bytes(tiled(picture, 128))
     still = read_still(tmp_path / "in.heic")
+    assert still.left_out == []
     assert still.page().signal.shape == (256, 512)
     assert np.abs(still.page().signal / 257.0 - picture).mean() < 1.5
 

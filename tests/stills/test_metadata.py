@@ -161,6 +161,18 @@ def test_makers_notes_stay_where_their_addresses_point():
     assert [c.tag for e in tree(out) for c in e.children] == [37500]
 
 
+def test_makers_notes_that_would_be_moved_are_named(colorizer, tmp_path, photo):
+    at = len(exif({34665: ("I", 0)}))
+    block = exif({34665: ("I", at)}) + directory("<", {37500: ("u", b"maker's"), 36867: ("s", b"1938:05:01\0")}, at)
+    source = jpeg_with(tmp_path / "in.jpg", photo, (0xE1, b"Exif\0\0" + block), dpi=(600, 600))
+    assert colorizer.file(source, tmp_path / "out.jpg").warnings == []
+    assert b"maker's" in (tmp_path / "out.jpg").read_bytes()
+    lines = [colorizer.file(source, tmp_path / f"out{suffix}").warnings for suffix in (".tif", ".webp")]
+    assert lines == [["left out, for .tif cannot hold it: the camera's own notes"],
+                     ["left out, for .webp cannot hold it: resolution"]]  # fmt: skip
+    assert [c.tag for e in tree(told(tmp_path / "out.tif").exif) for c in e.children] == [36867]
+
+
 def test_damaged_exif_is_read_in_bounds():
     """And what is written then has no damage left."""
     for seed in range(2000):

@@ -7,7 +7,7 @@ addressed from the block's beginning.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, UTF8 = 1, 2, 3, 4, 5, 7, 10, 129
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 UNITS = {5: 4, 10: 4}  # bytes that are swapped together, where they are fewer than a value has
-ORIENTATION, WIDTH_TAGS, RESOLUTION = 274, (40962, 40963), (282, 283, 296)
+ORIENTATION, WIDTH_TAGS, RESOLUTION, NOTES = 274, (40962, 40963), (282, 283, 296), 37500
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
 POINTERS = (EXIF, GPS, INTEROPERABILITY)
 BELOW = {0: (EXIF, GPS), EXIF: (INTEROPERABILITY,)}  # a pointer -> the pointers in the directory that it leads to
@@ -185,11 +185,20 @@ def cleaned(data: bytes, unwanted: Iterable[int] = ()) -> tuple[bytes, int]:
 
 def rebuilt(entries: Iterable[Entry], unwanted: set[int]) -> bytes:
     """A block of its own for the entries of a main directory, upright."""
-    kept = {e.tag: replace(e, children=tuple(c for c in e.children if c.tag not in unwanted))
-            for e in entries if e.tag not in unwanted}  # fmt: skip
+    kept = {e.tag: e for e in without(entries, unwanted)}
     if ORIENTATION in kept:
         kept[ORIENTATION] = numbers(ORIENTATION, SHORT, 1)
     return new_block(kept.values())
+
+
+def without(entries: Iterable[Entry], unwanted: Container[int]) -> list[Entry]:
+    """The entries, and those below them, that are not unwanted."""
+    kept = []
+    for entry in entries:
+        children = tuple(c for c in entry.children if c.tag not in unwanted)
+        if entry.tag not in unwanted and (children or entry.tag not in POINTERS):
+            kept.append(replace(entry, children=children))
+    return kept
 
 
 def rewrite(out: bytearray, block: Block, at: int, entries: Iterable[Entry], unwanted: set[int]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from vidcolor.stills.exif import (
     EXIF,
+    NOTES,
     RESOLUTION,
     WIDTH_TAGS,
     cleaned,
@@ -52,7 +53,13 @@ class Metadata:
 
     def beyond(self, format: str) -> list[str]:
         """What there is that `format` cannot hold."""
-        return [kind for kind in self.kinds() if kind not in HOLDS[format]]
+        lost = [kind for kind in self.kinds() if kind not in HOLDS[format]]
+        notes = has_makers_notes(self.exif)
+        if notes and format == "TIFF":
+            lost.append("the camera's own notes")
+        if notes and format == "WEBP" and self.dpi and resolution_of(tree(self.exif)) is None:
+            lost.append("resolution")
+        return lost
 
     def for_copy(self, *, turned: bool, resized: bool) -> Metadata:
         """The metadata of the upright, coloured copy."""
@@ -68,9 +75,9 @@ class Metadata:
         return replace(self, exif=exif, dpi=dpi, xmp=xmp, bad=self.bad + bad)
 
     def with_resolution_in_exif(self) -> Metadata:
-        """For formats that tell of the resolution nowhere else."""
+        """For formats that tell of the resolution nowhere else; a maker's notes must not be moved for it."""
         entries = tree(self.exif)
-        if self.dpi is None or resolution_of(entries) is not None:
+        if self.dpi is None or resolution_of(entries) is not None or has_makers_notes(self.exif):
             return self
         others = [e for e in entries if e.tag not in RESOLUTION]
         return replace(self, exif=new_block([*others, *resolution_entries(self.dpi)]))
@@ -101,4 +108,4 @@ def resources_with(iptc: bytes) -> bytes:
 
 def has_makers_notes(exif: bytes) -> bool:
     """Whether a maker's own notes are in it, which may hold addresses and cannot be moved."""
-    return any(child.tag == 37500 for entry in tree(exif) if entry.tag == EXIF for child in entry.children)
+    return any(child.tag == NOTES for entry in tree(exif) if entry.tag == EXIF for child in entry.children)

@@ -8,7 +8,9 @@ from typing import BinaryIO
 import numpy as np
 
 from vidcolor.stills import tiff_tags as tags
-from vidcolor.stills.exif import BYTE, LONG, SHORT, UNDEFINED, Entry, lay_out, numbers, resolution_entries, tree
+from vidcolor.stills.exif import (
+    BYTE, LONG, NOTES, RESOLUTION, SHORT, UNDEFINED, Entry, lay_out, numbers, resolution_entries, tree, without,
+)  # fmt: skip
 from vidcolor.stills.metadata import Metadata
 
 STRIP_BYTES = 2**20
@@ -73,8 +75,8 @@ def pack(rows: np.ndarray) -> bytes:
 
 
 def metadata_entries(metadata: Metadata, profile: bytes) -> list[Entry]:
-    """Metadata and colour profile as entries of a page."""
-    entries = [e for e in tree(metadata.exif) if e.tag not in tags.STRUCTURE and e.tag not in (282, 283)]
+    """Metadata and colour profile as entries of a page, without a maker's notes, whose addresses would lead astray."""
+    entries = without(tree(metadata.exif), {*tags.STRUCTURE, *RESOLUTION, NOTES})
     entries += resolution_entries(metadata.dpi) if metadata.dpi else []
     for tag, kind, data in (
         (tags.XMP, BYTE, metadata.xmp),
