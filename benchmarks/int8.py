@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import openvino as ov
 from benchmarks.network import rate
 from training.evaluate import evaluate
 from training.pictures import open_pictures
-from training.quantize import KEPT, lightness
+from training.quantize import examples, kept
 from vidcolor.backends import Backend
 from vidcolor.backends.onnxruntime import OnnxBackend
 from vidcolor.backends.openvino import OpenVINOBackend, core
@@ -34,12 +35,12 @@ class Plain(OpenVINOBackend):
 
     name = "openvino int8"
 
-    def __init__(self, model: ModelFile, pictures: list[np.ndarray]) -> None:
+    def __init__(self, model: ModelFile, calibration: Sequence[dict[str, np.ndarray]]) -> None:
         import nncf
 
         super().__init__(model, precision="f32")
         self.network = nncf.quantize(
-            self.network, nncf.Dataset(pictures), subset_size=len(pictures), preset=nncf.QuantizationPreset.MIXED
+            self.network, nncf.Dataset(calibration), subset_size=len(calibration), preset=nncf.QuantizationPreset.MIXED
         )
         self.description = f"OpenVINO {ov.get_version().split('-')[0]}, CPU, int8"
 
@@ -49,7 +50,9 @@ class OnnxQuantized(OnnxBackend):
 
     name = "onnx int8"
 
-    def __init__(self, model: ModelFile, calibration: list[np.ndarray], folder: Path, *, kept: int) -> None:
+    def __init__(
+        self, model: ModelFile, calibration: Sequence[dict[str, np.ndarray]], folder: Path, *, kept: int
+    ) -> None:
         import onnx
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -59,8 +62,7 @@ class OnnxQuantized(OnnxBackend):
                 self.pictures = iter(calibration)
 
             def get_next(self) -> dict | None:
-                picture = next(self.pictures, None)
-                return None if picture is None else {"lightness": picture}
+                return next(self.pictures, None)
 
         plain, small = folder / "plain.onnx", folder / f"int8-{kept}.onnx"
         quant_pre_process(str(model.path), str(plain), skip_symbolic_shape=True)
@@ -78,7 +80,7 @@ class OnnxQuantized(OnnxBackend):
 def int8(data: Path) -> dict:
     """Figures on val.tar and pictures a second of every way."""
     model, val = open_model(), open_pictures([data / "val.tar"])[:]
-    calibration = lightness(open_pictures([data / "photos-00.tar"], limit=CALIBRATION)[:])
+    calibration = examples(model, open_pictures([first_shard(data)], limit=CALIBRATION)[:])
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Backend] = {
             "OpenVINO f32": OpenVINOBackend(model, precision="f32"),
@@ -86,11 +88,25 @@ def int8(data: Path) -> dict:
             "OpenVINO int8, as shipped": OpenVINOBackend(model, precision="int8"),
             "OpenVINO int8, NNCF's preset": Plain(model, calibration),
             "ONNX Runtime f32": OnnxBackend(model),
-            f"ONNX Runtime int8, last {KEPT} layers in f32": OnnxQuantized(model, calibration, Path(folder), kept=KEPT),
+            f"ONNX Runtime int8, last {kept(model)} layers in f32": OnnxQuantized(
+                model, calibration, Path(folder), kept=kept(model)
+            ),
         }
         if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             del ways["OpenVINO bf16"]
         return measure(ways, val)
+
+
+def first_shard(data: Path) -> Path:
+    """The first shard of training photographs in `data`.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sorted(p for p in data.glob("*.tar") if not p.stem.startswith("val"))
+    if not found:
+        raise FileNotFoundError(f"{data}: holds no shard of training photographs; name another folder by --data")
+    return found[0]
 
 
 def measure(ways: dict[str, Backend], val: list[np.ndarray]) -> dict:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from vidcolor.backends import Backend, driver_present, make_backend, missing
+from vidcolor.backends.inputs import inputs
 from vidcolor.errors import BackendError, ModelError
 from vidcolor.models.files import ModelFile, open_model
 
@@ -102,14 +103,15 @@ def rate(backend: Backend, shape: tuple[int, int, int], *, seconds: float = 2.0)
 
 
 def gmac(model: ModelFile, shape: tuple[int, int, int]) -> float:
-    """Multiplications and additions of the convolutions for one picture of `shape`, in units of 1e9."""
+    """Multiplications and additions of the layers for one picture of `shape`, in units of 1e9."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from vidcolor.backends.pytorch import load_generator
 
+    given = inputs(model, np.zeros((1, 1, *shape[1:]), np.float32), None)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        load_generator(model)(torch.zeros(1, 1, *shape[1:]))
+        load_generator(model)(*(torch.from_numpy(x) for x in given.values()))
     return counter.get_total_flops() / 2e9
 
 

@@ -12,16 +12,18 @@ from openvino.passes import ConstantFolding, Manager
 
 from training.data import to_lab
 from training.evaluate import Figures
+from vidcolor.backends.inputs import GRID, inputs
 from vidcolor.backends.openvino import core
 from vidcolor.models.files import ModelFile
 
 LOSS_DB = 0.1  # PSNR that 8 bits may cost
 LOSS_COLOUR = 0.02  # share of the colourfulness
 KEPT = 2  # convolutions before the output that stay in f32: the logits of the bins, and their decoding
+TOLD = 0.2  # share of the cells that every second picture is told
 
 
-def quantize(model: ModelFile, pictures: Sequence[np.ndarray]) -> ov.Model:
-    """`model` after post-training quantisation by NNCF, calibrated on L* `pictures` ``(1, 1, h, w)``.
+def quantize(model: ModelFile, calibration: Sequence[dict[str, np.ndarray]]) -> ov.Model:
+    """`model` after post-training quantisation by NNCF, calibrated on what `examples` gives.
 
     The facts of the model file go with it. Weights have 7 bits: AVX2 without VNNI adds two products in 16 bits, and
     would overflow. Activations have the whole range found, for what is cut off is the most vivid colour. Constants are
@@ -35,14 +37,19 @@ def quantize(model: ModelFile, pictures: Sequence[np.ndarray]) -> ov.Model:
     network = fold_constants(core().read_model(str(model.path)))
     return nncf.quantize(
         network,
-        nncf.Dataset(pictures),
-        subset_size=len(pictures),
+        nncf.Dataset(calibration),
+        subset_size=len(calibration),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=convolutions(network)[-KEPT:]),
+        ignored_scope=nncf.IgnoredScope(names=convolutions(network)[-kept(model) :]),
         advanced_parameters=AdvancedQuantizationParameters(
             overflow_fix=OverflowFix.ENABLE, activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         ),
     )
+
+
+def kept(model: ModelFile) -> int:
+    """How many of the last convolutions stay in f32: one more where each cell has a temperature of its own."""
+    return KEPT + (model.config.get("sureness") is not None)
 
 
 def fold_constants(network: ov.Model) -> ov.Model:
@@ -66,6 +73,24 @@ def lightness(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
     """L* ``(1, 1, h, w)`` of photographs, sides cut to multiples of 32."""
     cut = [photo[: photo.shape[0] // 32 * 32, : photo.shape[1] // 32 * 32] for photo in photos]
     return [np.ascontiguousarray(to_lab(photo)[None, None, ..., 0]) for photo in cut]
+
+
+def examples(model: ModelFile, photos: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """The network's inputs for each of `photos`; where it takes conditions, some cells of every second are told."""
+    found = []
+    for i, photo in enumerate(photos):
+        (picture,) = lightness([photo])
+        told = some_truth(photo, i) if model.takes_conditions and i % 2 else None
+        found.append(inputs(model, picture, told))
+    return found
+
+
+def some_truth(photo: np.ndarray, seed: int) -> np.ndarray:
+    """The truth of random cells of `photo` with full confidence, as conditions ``(1, 3, h / 4, w / 4)``."""
+    h, w = (side // 32 * 32 // GRID for side in photo.shape[:2])
+    ab = to_lab(photo)[: h * GRID, : w * GRID, 1:].reshape(h, GRID, w, GRID, 2).mean((1, 3)).transpose(2, 0, 1)
+    trust = (np.random.default_rng(seed).random((1, h, w)) < TOLD).astype(np.float32)
+    return np.concatenate((ab * trust, trust))[None]
 
 
 def loss(plain: Figures, quantized: Figures) -> str:

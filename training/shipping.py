@@ -107,12 +107,12 @@ def decode_as_asked(generator: Generator, args: argparse.Namespace, before: dict
 
 
 def run_quantize(args: argparse.Namespace) -> int:
-    from training.quantize import lightness, loss, quantize, write  # openvino, nncf
+    from training.quantize import examples, loss, quantize, write  # openvino, nncf
     from vidcolor.backends.openvino import OpenVINOBackend
 
     model = open_model(args.model)
     photos, features = same_size(open_pictures(args.val)[:]), SqueezeNet()
-    network = quantize(model, lightness(open_pictures(args.calibration, limit=args.count)[:]))
+    network = quantize(model, examples(model, open_pictures(args.calibration, limit=args.count)[:]))
     with tempfile.TemporaryDirectory() as folder:
         trial = ModelFile(Path(folder, model.path.name), model.metadata)
         write(network, trial.int8)

@@ -1,4 +1,4 @@
-"""The conditioned preset in small: what is known reaches the loss, knowledge is kept, a run goes on from its average."""
+"""The conditioned preset in small: what is known reaches the loss, knowledge stays, a run goes on from its average."""
 
 import dataclasses
 import json

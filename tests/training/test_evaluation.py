@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 from tests.conftest import SHARED  # noqa: E402
 from tests.training.conftest import TINY, TINY_CLASSIC, learnable  # noqa: E402
 from tests.training.test_training import launch  # noqa: E402
-from training.__main__ import load_run, take_decoding  # noqa: E402
 from training.data import to_lab  # noqa: E402
 from training.decoding import colourfulness as soft_colourfulness  # noqa: E402
 from training.decoding import learn, sweep  # noqa: E402
@@ -22,6 +21,7 @@ from training.loop import Options, train  # noqa: E402
 from training.metrics import colourfulness, fine_energy, frechet_distance, psnr  # noqa: E402
 from training.perceptual import SqueezeNet, distance  # noqa: E402
 from training.pictures import open_pictures  # noqa: E402
+from training.shipping import load_run, take_decoding  # noqa: E402
 from training.trainer import prepare  # noqa: E402
 from vidcolor.backends import make_backend  # noqa: E402
 from vidcolor.backends.pytorch import load_generator  # noqa: E402
@@ -174,10 +174,11 @@ def test_the_classic_exports_too(photos, tmp_path, norm):
     generator = dataclasses.replace(TINY_CLASSIC.generator, norm=norm)
     preset = dataclasses.replace(TINY_CLASSIC, generator=generator, steps=3)
     assert train(preset, photos, photos[:2], tmp_path, Options(keep=True))
-    generator, step = load_run(tmp_path)
-    assert step == 3
-    kept, step = load_run(tmp_path, tmp_path / "weights" / "000003.safetensors")
-    assert step == 3
+    generator, run = load_run(tmp_path)
+    assert run.step == 3
+    kept, run = load_run(None, tmp_path / "weights" / "000003.safetensors")
+    assert run.step == 3
+    assert run.preset["generator"]["architecture"] == "unet"
     export_onnx(generator, tmp_path / "m.onnx", {})
     model = open_model(tmp_path / "m.onnx")
     assert model.stride == 1
