@@ -9,7 +9,18 @@ import numpy as np
 
 from vidcolor.stills import tiff_tags as tags
 from vidcolor.stills.exif import (
-    BYTE, LONG, NOTES, RESOLUTION, SHORT, UNDEFINED, Entry, lay_out, numbers, resolution_entries, tree, without,
+    BYTE,
+    LONG,
+    NOTES,
+    RESOLUTION,
+    SHORT,
+    UNDEFINED,
+    Entry,
+    lay_out,
+    numbers,
+    resolution_entries,
+    tree,
+    without,
 )  # fmt: skip
 from vidcolor.stills.metadata import Metadata
 
