@@ -153,7 +153,7 @@ def test_missing_packages_are_named_with_the_remedy(capsys, monkeypatch):
 
 def test_only_the_serving_command_needs_its_packages():
     blocked = "import sys; sys.modules.update(dict.fromkeys(('aiohttp', 'aiortc', 'pygame')))\n"
-    script = blocked + "from vidcolor.cli import main; sys.exit(main(['--help']))"
+    script = blocked + "from vidcolor.cli.main import main; sys.exit(main(['--help']))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

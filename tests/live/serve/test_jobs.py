@@ -117,9 +117,9 @@ def test_events_tell_what_becomes_of_a_job(colorizer, short_film, monkeypatch):
     order = ("queued", "running", "done")
     go_on, predict = threading.Event(), colorizer.backend.predict
 
-    def waiting(lightness):
+    def waiting(*given):
         assert go_on.wait(60)
-        return predict(lightness)
+        return predict(*given)
 
     monkeypatch.setattr(colorizer.backend, "predict", waiting)
 
