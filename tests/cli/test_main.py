@@ -14,7 +14,8 @@ from tests.commands import vidcolor
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
 from vidcolor.cli import serve, webcam
-from vidcolor.cli.main import make_parser, seconds
+from vidcolor.cli.colorize import make_parser
+from vidcolor.cli.values import seconds
 from vidcolor.errors import OptionError
 from vidcolor.film.batch import plan
 

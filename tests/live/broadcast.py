@@ -21,7 +21,7 @@ from tests.conftest import ROOT, SAMPLE
 from tests.films import chroma_spread, read
 from vidcolor.frames.summary import Summary
 from vidcolor.live.streams.options import StreamOptions
-from vidcolor.live.streams.stream import colorize_stream
+from vidcolor.live.streams.stream import StreamHooks, colorize_stream
 
 WIDTH, HEIGHT = 192, 144
 
@@ -85,7 +85,7 @@ class Running:
         self.frames = 0
         self.future: Future[Summary] = self.pool.submit(
             colorize_stream, source, target, colorizer.backend, options, StreamOptions(**stream),
-            stop=self.stop, note=self.note, progress=self.progress,
+            hooks=StreamHooks(stop=self.stop, note=self.note, progress=self.progress),
         )  # fmt: skip
 
     def note(self, text: str) -> None:

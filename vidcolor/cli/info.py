@@ -1,22 +1,48 @@
-"""What `vidcolor info` tells."""
+"""`vidcolor info`: what is installed, what would be chosen, and the model's card."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from vidcolor import __version__
 from vidcolor.backends import BACKENDS, candidates, missing
+from vidcolor.cli.faults import DONE, told
+from vidcolor.cli.groups import COLOR, add_fields
+from vidcolor.cli.terminal import Terminal
 from vidcolor.models.files import open_model
+from vidcolor.options import ColorOptions
 
 PACKAGES = ("av", "numpy", "opencv-python-headless", "pillow", "openvino", "onnxruntime", "torch",
             "torch-tensorrt", "onnxruntime-ep-nv-tensorrt-rtx-cu13", "rich")  # fmt: skip
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vidcolor info", description="Versions, backends and the model.")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_fields(parser, ColorOptions, COLOR, ("model",))
+    return parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Print it all and give the exit status."""
+    parsed = make_parser().parse_args(list(argv))
+    terminal = Terminal(quiet=False, as_json=parsed.json)
+    return told(terminal, lambda: tell(parsed, terminal))
+
+
+def tell(parsed: argparse.Namespace, terminal: Terminal) -> int:
+    """Print the facts, as JSON or as a table."""
+    facts = gather(parsed.model)
+    terminal.out(json.dumps(facts, indent=2) if parsed.json else table_of(facts))
+    return DONE
 
 
 def gather(model: Path | None) -> dict:
@@ -49,7 +75,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def show(facts: dict) -> None:
+def table_of(facts: dict) -> Table:
     """The facts as a table for people."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("vidcolor", f"{facts['vidcolor']}, Python {facts['python']}, {facts['machine']}")
@@ -65,4 +91,4 @@ def show(facts: dict) -> None:
     table.add_row("model decoding", ", ".join(f"{k} {config[k]:g}" for k in decoding))
     for name, value in metrics.items():
         table.add_row(f"model {name}", str(value))
-    Console(soft_wrap=True).print(table)
+    return table

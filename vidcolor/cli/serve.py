@@ -1,4 +1,4 @@
-"""The command line of `vidcolor serve`."""
+"""`vidcolor serve`: a page for the browser."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import importlib.util
 import ipaddress
 import math
 import secrets
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidcolor.cli.faults import DONE, endings, told
+from vidcolor.cli.groups import build, color_group, message_group
 from vidcolor.cli.terminal import Terminal
-from vidcolor.errors import BackendError, InputError, OptionError, VidcolorError
+from vidcolor.errors import BackendError, InputError, OptionError
 from vidcolor.live.serve.limits import Limits
-from vidcolor.options import BACKENDS, ColorizeOptions
+from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from vidcolor.live.serve.app import Server
@@ -28,8 +30,11 @@ PORT = 8321
 SHORTEST_TOKEN = 8  # characters
 
 
+COLOR_FIELDS = ("strength", "size", "backend", "model")
+
+
 def make_parser() -> argparse.ArgumentParser:
-    options, limits = ColorizeOptions(), Limits()
+    limits = Limits()
     parser = argparse.ArgumentParser(
         prog="vidcolor serve",
         description="A page for the browser: live camera, films and photos in colour. Only this machine reaches it.",
@@ -39,12 +44,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --token (127.0.0.1)")
     add("--port", type=int, default=PORT, help=f"0 takes any that is free ({PORT})")
     add("--token", metavar="TEXT", help="what a visitor must bring in the address; auto makes one")
-    add(
-        "--tls-cert",
-        type=Path,
-        metavar="FILE",
-        help="certificate (PEM): browsers give the camera of another machine to https",
-    )
+    add("--tls-cert", type=Path, metavar="FILE",
+        help="certificate (PEM): browsers give the camera of another machine to https")  # fmt: skip
     add("--tls-key", type=Path, metavar="FILE", help="its key, where it is not in the same file")
     add("--allow-host", action="append", default=[], metavar="NAME", help="a name that the server may be called by")
     add("--max-size", type=float, default=limits.max_bytes / 1e6, metavar="MB", help="of an upload (%(default)g)")
@@ -52,67 +53,75 @@ def make_parser() -> argparse.ArgumentParser:
     add("--max-jobs", type=int, default=limits.max_jobs, metavar="N", help="kept at once (%(default)s)")
     add("--max-peers", type=int, default=limits.max_peers, metavar="N", help="live pictures at once (%(default)s)")
     add("--keep", type=float, default=limits.keep_seconds / 60, metavar="MINUTES", help="files are kept (%(default)g)")
-    add("--strength", type=float, default=options.strength, metavar="0..2", help="amount of colour at first (1)")
-    add("--size", type=int, default=options.size, metavar="PIXELS", help="short side of what the network sees (224)")
-    add("--backend", choices=BACKENDS, default=options.backend, help="engine for the network (auto)")
-    add("--model", type=Path, metavar="FILE", help="ONNX model instead of the shipped one")
-    add("-q", "--quiet", action="store_true", help="only errors, and the address")
+    color_group(parser, COLOR_FIELDS)
+    message_group(parser, quiet="only errors, and the address")
     return parser
 
 
-def serve(argv: Sequence[str]) -> int:
-    """`vidcolor serve`: run until Ctrl-C and give the exit status."""
-    args = make_parser().parse_args(list(argv))
-    terminal = Terminal(quiet=args.quiet, as_json=False)
-    try:
-        need_packages()
-        token = check_token(args.host, args.token)
-        tls = make_tls(args.tls_cert, args.tls_key)
-        limits = make_limits(args)
-        options = ColorizeOptions(strength=args.strength, size=args.size, backend=args.backend, model=args.model)
-        with listen(args.host, args.port) as door:
-            run(args, options, limits, token, tls, door, terminal)
-    except VidcolorError as error:
-        terminal.error(str(error))
-        return 2 if isinstance(error, OptionError) else 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+@dataclass(frozen=True)
+class Entrance:
+    """How visitors come in, checked."""
+
+    hosts: tuple[str, ...]  # names that the server may be called by
+    token: str | None
+    tls: ssl.SSLContext | None
+
+    def address(self, host: str, port: int) -> str:
+        """What a visitor opens."""
+        shown = f"[{host}]" if ":" in host else host
+        query = f"?token={self.token}" if self.token else ""
+        return f"http{'s' if self.tls else ''}://{shown}:{port}/{query}"
 
 
-def run(
-    args: argparse.Namespace, options: ColorizeOptions, limits: Limits, token: str | None,
-    tls: ssl.SSLContext | None, door: socket.socket, terminal: Terminal,
-) -> None:  # fmt: skip
-    """Serve at `door` until a signal comes."""
+def run(argv: Sequence[str]) -> int:
+    """Serve until a signal comes and give the exit status."""
+    parsed = make_parser().parse_args(list(argv))
+    terminal = Terminal(quiet=parsed.quiet)
+    return told(terminal, lambda: start(parsed, terminal))
+
+
+def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
+    """Check everything, and serve."""
+    need_packages()
+    token = check_token(parsed.host, parsed.token)
+    entrance = Entrance((*parsed.allow_host, parsed.host), token, make_tls(parsed.tls_cert, parsed.tls_key))
+    limits = make_limits(parsed)
+    options = build(ColorizeOptions, parsed)
+    with listen(parsed.host, parsed.port) as listener:
+        serve(entrance, options, limits, listener, terminal)
+    return DONE
+
+
+def serve(
+    entrance: Entrance, options: ColorizeOptions, limits: Limits, listener: socket.socket, terminal: Terminal
+) -> None:
+    """Serve at `listener` until a signal comes."""
     from vidcolor.api import Colorizer
     from vidcolor.live.serve.app import Server
     from vidcolor.live.serve.guard import Guard
 
     with Colorizer(options) as colorizer:
         terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
-        host, port = door.getsockname()[:2]
+        host, port = listener.getsockname()[:2]
         everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
-        guard = Guard((*args.allow_host, args.host), token, limits.max_requests, any_address=everywhere)
+        guard = Guard(entrance.hosts, entrance.token, limits.max_requests, any_address=everywhere)
         server = Server(colorizer.backend, options, limits, guard)
-        host = "localhost" if everywhere else host
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http{'s' if tls else ''}://{shown}:{port}/" + (f"?token={token}" if token else "")
-        asyncio.run(serve_until_signal(server, door, tls, lambda: terminal.out(address)))
+        address = entrance.address("localhost" if everywhere else host, port)
+        asyncio.run(serve_until_signal(server, listener, entrance.tls, lambda: terminal.out(address)))
 
 
 async def serve_until_signal(
-    server: Server, door: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
+    server: Server, listener: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
 ) -> None:
     from vidcolor.live.serve.door import serving
 
     over, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in endings(ctrl_c=True):
         try:
             loop.add_signal_handler(number, over.set)
         except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
             pass
-    async with serving(server, door, tls):
+    async with serving(server, listener, tls):
         ready()
         await over.wait()
 

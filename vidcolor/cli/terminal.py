@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
+from vidcolor.errors import OutputError, one_line
 from vidcolor.frames.summary import Summary
 
 LABEL = 24  # characters of a file's name beside the bar
@@ -41,9 +46,12 @@ class Notes(logging.Handler):
 
 
 class Terminal:
-    """Messages go to standard error; standard output is for `as_json` alone."""
+    """Messages go to standard error; standard output is for what was asked for.
 
-    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+    Nothing is said about a standard error that cannot be written to: its terminal may be gone, and the work goes on.
+    """
+
+    def __init__(self, *, quiet: bool, as_json: bool = False) -> None:
         self.console = Console(stderr=True, soft_wrap=True, highlight=False)
         self.quiet = quiet or as_json
         self.as_json = as_json
@@ -72,10 +80,11 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         if self.live:
-            self.bar.stop()
+            with suppress(OSError):
+                self.bar.stop()
 
     def begin(self, job: Named, number: int, count: int) -> None:
-        self.label = f"[{number}/{count}] {job.source}" if count > 1 else job.source
+        self.label = one_line(f"[{number}/{count}] {job.source}" if count > 1 else job.source)
         self.began = self.spoke = time.monotonic()
         if self.live:
             name = self.label if len(self.label) <= LABEL else "…" + self.label[1 - LABEL :]
@@ -114,15 +123,29 @@ class Terminal:
 
     def note(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(escape(text))
-
-    def out(self, text: str) -> None:
-        """What was asked for, on standard output."""
-        print(text)
+            self.say(text)
 
     def error(self, text: str) -> None:
         self.end()
-        self.console.print(escape(f"vidcolor: {text}"))
+        self.say(f"vidcolor: {text}")
+
+    def say(self, text: str) -> None:
+        """One line on standard error, whatever names are in it."""
+        with suppress(OSError):
+            self.console.print(escape(one_line(text)))
+
+    def out(self, content: str | Table) -> None:
+        """What was asked for, on standard output.
+
+        Raises:
+            OutputError: it cannot be written, for instance onto a full disk.
+            BrokenPipeError: its reader is gone.
+        """
+        with standard_output():
+            if isinstance(content, str):
+                print(content)
+            else:
+                Console(soft_wrap=True).print(content)
 
     def summary(self, done: list[Summary], failed: Sequence[tuple[Named, str]]) -> None:
         if len(done) + len(failed) > 1:
@@ -130,4 +153,23 @@ class Terminal:
         if self.as_json:
             files = [dataclasses.asdict(s) | {"fps": s.fps, "bottleneck": s.bottleneck} for s in done]
             errors = [{"source": job.source, "target": str(job.target), "error": text} for job, text in failed]
-            print(json.dumps({"files": files, "failed": errors}, indent=2))
+            self.out(json.dumps({"files": files, "failed": errors}, indent=2))
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Flush what is written within, and turn a fault into one of ours.
+
+    Raises:
+        OutputError: it cannot be written.
+        BrokenPipeError: its reader is gone.
+    """
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again at its end
+        raise OutputError(f"standard output: cannot be written, {error.strerror}; check the disk") from error

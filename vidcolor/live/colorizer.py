@@ -14,7 +14,7 @@ from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.host import HostFrames
 from vidcolor.frames.network import Network
 from vidcolor.frames.workers import OneCvThread
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorOptions
 from vidcolor.temporal.clock import Clock
 from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
 from vidcolor.video.formats import choose_format, layout, to_native
@@ -49,9 +49,9 @@ class LiveColorizer:
         resets: how often the size, format or aspect has changed.
     """
 
-    def __init__(self, backend: Backend, options: ColorizeOptions | None = None) -> None:
+    def __init__(self, backend: Backend, options: ColorOptions | None = None) -> None:
         self.backend = backend
-        self.options = options or ColorizeOptions()
+        self.options = options or ColorOptions()
         self.strength = self.options.strength
         self.clock = Clock()
         self.number = 0  # of the next frame
@@ -88,7 +88,7 @@ class LiveColorizer:
             frame.time_base or Fraction(1, CLOCK_RATE), None, look.aspect, None, UNSPECIFIED, UNSPECIFIED,
         )  # fmt: skip
         size = ProxySize.fit(width, height, self.options.size, float(look.aspect))
-        self.memory = HostFrames(encoding, size, settings, self.options.compare)
+        self.memory = HostFrames(encoding, size, settings, compare=False)
         network, clocks = Network(self.backend, size), (self.clock,) * 3
         self.colorizer = FrameColorizer(self.memory, network, self.options, live=True, clocks=clocks)
         self.look, self.resets = look, self.resets + 1

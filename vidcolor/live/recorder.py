@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from vidcolor.color.encoding import UNSPECIFIED
 from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
-from vidcolor.options import CODECS, ColorizeOptions
+from vidcolor.options import CODECS, EncodeOptions
 from vidcolor.video.encoder import EVEN_ONLY, PRIMARIES, Encoder, VideoSettings, divides, encoder_options
 from vidcolor.video.formats import choose_format, copy_properties, plane
 from vidcolor.video.muxer import container_for, default_codec
@@ -42,7 +42,7 @@ class Recorder:
         OutputError: the target exists already, or cannot be written.
     """
 
-    def __init__(self, target: Path, options: ColorizeOptions) -> None:
+    def __init__(self, target: Path, options: EncodeOptions) -> None:
         check_target(target, overwrite=options.overwrite)
         self.target, self.options = target, options
         self.codec = options.codec or default_codec(target)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.conftest import ROOT, SAMPLE
 from tests.live.browser import make_film
-from vidcolor.cli.serve import serve
+from vidcolor.cli.serve import run
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -79,7 +79,7 @@ def talker(tmp_path_factory) -> Iterator[tuple[str, int]]:
 
 def said(capsys, *arguments: str) -> tuple[int, str]:
     """Exit status and the one line of a server that must not start."""
-    status = serve(arguments)
+    status = run(arguments)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.strip()

@@ -24,7 +24,7 @@ from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.probe import SHOWN
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorOptions
 from vidcolor.stills.formats import STILLS
 
 PAGE = Path(__file__).parent / "page"
@@ -34,7 +34,7 @@ SWEEP_SECONDS, EVENT_SECONDS, BEAT_SECONDS = 5.0, 0.25, 15.0
 class Server:
     """What the handlers share; `app` is the application of aiohttp, which starts and ends all of it."""
 
-    def __init__(self, backend: Backend, options: ColorizeOptions, limits: Limits, guard: Guard) -> None:
+    def __init__(self, backend: Backend, options: ColorOptions, limits: Limits, guard: Guard) -> None:
         self.backend, self.options, self.limits, self.guard = SharedBackend(backend), options, limits, guard
         self.priority = Priority()
         self.uploads: list[str] = []  # whose they are, those on their way now

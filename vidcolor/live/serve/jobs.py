@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from vidcolor.film.run import Hooks, colorize_film
 from vidcolor.frames.summary import Summary
 from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorizeOptions, ColorOptions
 from vidcolor.stills.image import colorize_still
 
 LOG = logging.getLogger(__name__)
@@ -234,10 +234,10 @@ def jpeg(frame: av.VideoFrame) -> bytes:
     return out.getvalue()
 
 
-def job_options(options: ColorizeOptions, kind: str, strength: float, facts: dict[str, Any]) -> ColorizeOptions:
+def job_options(options: ColorOptions, kind: str, strength: float, facts: dict[str, Any]) -> ColorizeOptions:
     """How a visitor's upload is coloured: films so that browsers play them."""
-    options = replace(options, strength=strength)
+    coloring = {f.name: getattr(options, f.name) for f in fields(ColorOptions)} | {"strength": strength}
     if kind == "still":
-        return options
+        return ColorizeOptions(**coloring)
     even = facts["width"] % 2 == 0 and facts["height"] % 2 == 0
-    return replace(options, codec="x264", preset="veryfast", crf=20, pix_fmt="yuv420p" if even else None)
+    return ColorizeOptions(**coloring, codec="x264", preset="veryfast", crf=20, pix_fmt="yuv420p" if even else None)

@@ -22,7 +22,7 @@ from vidcolor.backends import Backend
 from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.limits import Limits
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorOptions
 
 LOG = logging.getLogger(__name__)
 BITRATE, HIGHEST_BITRATE = 2_000_000, 6_000_000  # of the coloured picture, bits a second
@@ -122,7 +122,7 @@ class Peer:
 class Peers:
     """All live pictures of the server; one thread colours them all, one frame at a time."""
 
-    def __init__(self, backend: Backend, options: ColorizeOptions, limits: Limits, priority: Priority) -> None:
+    def __init__(self, backend: Backend, options: ColorOptions, limits: Limits, priority: Priority) -> None:
         self.backend, self.options, self.limits, self.priority = backend, options, limits, priority
         self.peers: dict[str, Peer] = {}
         self.tasks: set[asyncio.Task] = set()

@@ -7,6 +7,8 @@ import select
 import sys
 import threading
 
+from vidcolor.errors import OutputError
+
 POLL = 0.1  # seconds between looks at whether the work is to end
 CHUNK = 1 << 16  # bytes; what a pipe holds
 
@@ -55,7 +57,13 @@ class PipeOut:
 
 
 def take_stdout() -> int:
-    """Standard output's descriptor for the film alone: whatever else is printed from now on goes to standard error."""
+    """Standard output's descriptor for the film alone: whatever else is printed from now on goes to standard error.
+
+    Raises:
+        OutputError: it is closed.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output: is closed; pipe it, or name a file")
     sys.stdout.flush()
     fd = os.dup(1)
     os.dup2(2, 1)

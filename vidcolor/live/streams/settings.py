@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from vidcolor.errors import OptionError
 from vidcolor.live.colorizer import FORMATS
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import EncodeOptions
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.formats import choose_format
-from vidcolor.video.reader import Reader
+from vidcolor.video.info import FilmInfo
 
 KEY_EVERY = 2.0  # seconds between key frames
 CRF = 23  # of x264 and x265, as long as the rate stays under its bound
@@ -23,17 +23,17 @@ LIVE: dict[str, tuple[tuple[str, str], ...]] = {  # what is set unless the user 
 }  # fmt: skip
 
 
-def stream_settings(reader: Reader, options: ColorizeOptions, codec: str, *, live: bool, plain: bool) -> VideoSettings:
+def stream_settings(info: FilmInfo, options: EncodeOptions, codec: str, *, live: bool, plain: bool) -> VideoSettings:
     """The coloured stream: a film's settings, made for live pictures where it is one.
 
     `plain` asks for 8-bit 4:2:0, which every player has; "raw" is a codec here.
     """
     if codec == "raw":
-        return raw_settings(reader, options)
-    even = reader.info.width % 2 == 0 and reader.info.height % 2 == 0
+        return raw_settings(info, options)
+    even = info.width % 2 == 0 and info.height % 2 == 0
     if plain and options.pix_fmt is None and even:
         options = replace(options, pix_fmt="yuv420p")
-    settings = video_settings(reader.info, options, codec)
+    settings = video_settings(info, options, codec)
     key = round(KEY_EVERY * float(settings.rate or 30))
     found = dict(settings.options) | {"g": str(key)}
     if live and settings.encoder in LIVE:
@@ -55,10 +55,10 @@ def peak_rate(settings: VideoSettings) -> int:
     return max(LEAST_RATE, round(settings.width * settings.height * float(settings.rate or 30) * BITS))
 
 
-def raw_settings(reader: Reader, options: ColorizeOptions) -> VideoSettings:
+def raw_settings(info: FilmInfo, options: EncodeOptions) -> VideoSettings:
     for name in ("crf", "preset"):
         if getattr(options, name) is not None:
             raise OptionError(f"{name} has no meaning for raw frames; leave it out, or give a codec")
-    pix_fmt = choose_format(FORMATS, reader.info.pix_fmt, options.pix_fmt, "a pipe of raw frames")
-    settings = video_settings(reader.info, replace(options, pix_fmt=pix_fmt), "ffv1")
+    pix_fmt = choose_format(FORMATS, info.pix_fmt, options.pix_fmt, "a pipe of raw frames")
+    settings = video_settings(info, replace(options, pix_fmt=pix_fmt), "ffv1")
     return replace(settings, encoder="rawvideo", options=())

@@ -74,6 +74,8 @@ class Source:
             raise InputError(f"{self.name}: {why(error, timeout)}") from error
 
     def open_pipe(self) -> InputContainer:
+        if sys.stdin is None:
+            raise InputError("standard input: is closed; pipe a film in, or name a file")
         fd = sys.stdin.fileno()
         if sys.stdin.isatty():
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vidcolor.backends import Backend
@@ -22,7 +22,7 @@ from vidcolor.live.streams.settings import stream_settings
 from vidcolor.live.streams.sink import Note, Sink
 from vidcolor.live.streams.source import Source
 from vidcolor.live.streams.templates import Templates
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import ColorizeOptions, EncodeOptions, FilmOptions
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.target import check_target
@@ -31,11 +31,13 @@ STDOUT = 1
 
 
 @dataclass(frozen=True)
-class Way:
-    """How one stream is run, once its source is known."""
+class StreamHooks:
+    """Who looks on, and who can end it."""
 
-    settings: VideoSettings
-    make: Callable[[], StreamMuxer | Muxer]  # connects to the target
+    stop: threading.Event = field(default_factory=threading.Event)  # ends the stream, and finishes the target properly
+    progress: Progress | None = None
+    note: Note = lambda _: None  # is told of connections lost and found
+    stdout: int = STDOUT  # descriptor that a piped target is written to
 
 
 class SourceLost(InputError):
@@ -47,21 +49,12 @@ class SourceLost(InputError):
 
 
 def colorize_stream(
-    source: str,
-    target: str,
-    backend: Backend,
-    options: ColorizeOptions,
-    stream: StreamOptions | None = None,
-    *,
-    stop: threading.Event | None = None,
-    progress: Progress | None = None,
-    note: Note = lambda _: None,
-    stdout: int = STDOUT,
-) -> Summary:
-    """Colour a stream into a stream or file until it ends or `stop` is set, which finishes the target properly.
+    source: str, target: str, backend: Backend, options: ColorizeOptions, stream: StreamOptions | None = None, *,
+    hooks: StreamHooks | None = None,
+) -> Summary:  # fmt: skip
+    """Colour a stream into a stream or file until it ends or the hooks' `stop` is set.
 
-    Only a film from a file into a playlist is a whole or nothing: there `stop` leaves nothing behind. `note` is told of
-    connections lost and found; `stdout` is the descriptor that a piped target is written to.
+    Only a film from a file into a playlist is a whole or nothing: there `stop` leaves nothing behind.
 
     Raises:
         InputError: the source cannot be read.
@@ -69,44 +62,104 @@ def colorize_stream(
         OutputError: the target cannot be written, or was lost and has not come back.
         Cancelled: `stop` was set before anything came, or a whole was wanted.
     """
-    began, stop, stream = time.perf_counter(), stop or threading.Event(), stream or StreamOptions()
-    outlet = Outlet.of(target, stream) if is_stream_target(target) else None
-    check(source, target, outlet, options)
-    if outlet is not None and outlet.network and not stream.live:
-        stream = replace(stream, realtime=True)  # a peer plays what it gets
-    ending, gave_up = threading.Event(), threading.Event()
-    origin = Source(source, stream, ending)
-    summary = Summary(origin.name, outlet.name if outlet else target, backend=backend.name)
-    feed = open_feed(origin, options, note, stop)
-    whole = not feed.live and source != PIPE and target != PIPE
-    made = False
-    try:
-        way = find_way(feed, target, outlet, options, stdout=stdout, gave_up=gave_up)
-        if outlet is not None and options.overwrite:
-            outlet.remove_playlist()
-        patience = stream.patience(network=outlet is not None and outlet.network)
-        sink, made = Sink(way.make, way.settings, summary.target, patience, note, keys=outlet is not None), True
-        run = Run(feed, sink, options, summary, stop=stop, ending=ending, gave_up=gave_up, progress=progress)
+    began = time.perf_counter()
+    job = StreamJob(source, target, options, stream or StreamOptions(), hooks or StreamHooks())
+    job.run(backend)
+    job.summary.seconds = time.perf_counter() - began
+    job.check_source()
+    return job.summary
+
+
+class StreamJob:
+    """One stream being coloured; see `colorize_stream`."""
+
+    def __init__(
+        self, source: str, target: str, options: ColorizeOptions, stream: StreamOptions, hooks: StreamHooks
+    ) -> None:
+        self.target, self.options, self.hooks = target, options, hooks
+        self.outlet = Outlet.of(target, stream) if is_stream_target(target) else None
+        check(source, target, self.outlet, options)
+        if self.outlet is not None and self.outlet.network and not stream.live:
+            stream = replace(stream, realtime=True)  # a peer plays what it gets
+        self.stream = stream
+        self.ending, self.gave_up = threading.Event(), threading.Event()
+        self.source = Source(source, stream, self.ending)
+        self.summary = Summary(self.source.name, self.outlet.name if self.outlet else target)
+
+    def run(self, backend: Backend) -> None:
+        """From the first connection to the target's end."""
+        self.summary.backend = backend.name
+        self.feed = open_feed(self.source, self.options, self.hooks)
+        whole = not self.feed.live and PIPE not in (self.source.address, self.target)
+        self.connected = False
+        try:
+            self.color(backend)
+            if whole and self.hooks.stop.is_set():
+                raise Cancelled(f"{self.source.name}: stopped; nothing was written")
+        except ReaderGone as error:
+            self.summary.notes.append(str(error))
+        except BaseException:
+            if self.outlet is not None and whole and self.connected:
+                self.outlet.remove_playlist()
+            raise
+        finally:
+            self.ending.set()
+            self.feed.leave()
+        report(self.summary, self.feed)
+
+    def color(self, backend: Backend) -> None:
+        """Connect to the target, and run the threads."""
+        settings, connect = self.to_file() if self.outlet is None else self.to_outlet(self.outlet)
+        if self.outlet is not None and self.options.overwrite:
+            self.outlet.remove_playlist()
+        patience = self.stream.patience(network=self.outlet is not None and self.outlet.network)
+        keys = self.outlet is not None
+        sink = Sink(connect, settings, self.summary.target, patience, self.hooks.note, keys=keys)
+        self.connected = True
+        run = Run(
+            self.feed, sink, self.options, self.summary, stop=self.hooks.stop, ending=self.ending,
+            gave_up=self.gave_up, progress=self.hooks.progress,
+        )  # fmt: skip
         run.run(backend)
-        if whole and stop.is_set():
-            raise Cancelled(f"{origin.name}: stopped; nothing was written")
-    except ReaderGone as error:
-        summary.notes.append(str(error))
-    except BaseException:
-        if outlet is not None and whole and made:
-            outlet.remove_playlist()
-        raise
-    finally:
-        ending.set()
-        feed.leave()
-    report(summary, feed)
-    summary.seconds = time.perf_counter() - began
-    if feed.lost and not stop.is_set() and feed.lost != ENDED:
-        raise SourceLost(
-            f"{origin.name}: {feed.lost}; what came before is in {summary.target}, start it again or raise --reconnect",
-            summary,
-        )
-    return summary
+
+    def to_file(self) -> tuple[VideoSettings, Callable[[], Muxer]]:
+        """Settings of the encoder, and what opens the target where it is a file."""
+        reader, path = self.feed.reader, Path(self.target)
+        assert reader is not None
+        codec = self.options.codec or default_codec(path)
+        encode: EncodeOptions = self.options
+        if self.feed.live:
+            settings = stream_settings(reader.info, encode, codec, live=True, plain=False)
+        else:
+            settings = video_settings(reader.info, encode, codec)
+        others, covers = reader.others, reader.covers
+        return settings, lambda: Muxer(path, reader.info, settings, codec=codec, others=others, covers=covers)
+
+    def to_outlet(self, outlet: Outlet) -> tuple[VideoSettings, Callable[[], StreamMuxer]]:
+        """The same where it is a stream."""
+        reader, live = self.feed.reader, self.feed.live
+        assert reader is not None
+        codec = self.options.codec or outlet.codec
+        settings = stream_settings(reader.info, self.options, codec, live=live, plain=outlet.plain)
+        templates, stdout = Templates(reader), self.hooks.stdout
+
+        def connect() -> StreamMuxer:
+            return StreamMuxer(outlet, templates, settings, live=live, stdout=stdout, gave_up=self.gave_up)
+
+        return settings, connect
+
+    def check_source(self) -> None:
+        """Whether the source has ended by itself or by the user.
+
+        Raises:
+            SourceLost: it has not.
+        """
+        name, lost = self.source.name, self.feed.lost
+        if lost and lost != ENDED and not self.hooks.stop.is_set():
+            raise SourceLost(
+                f"{name}: {lost}; what came before is in {self.summary.target}, start it again or raise --reconnect",
+                self.summary,
+            )
 
 
 def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOptions) -> None:
@@ -125,17 +178,17 @@ def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOpti
     outlet.check(overwrite=options.overwrite, source=source)
 
 
-def open_feed(source: Source, options: ColorizeOptions, note: Note, stop: threading.Event) -> Feed:
+def open_feed(source: Source, options: FilmOptions, hooks: StreamHooks) -> Feed:
     """Open the source in a thread of its own, so that the user can leave meanwhile.
 
     Raises:
-        Cancelled: `stop` was set.
+        Cancelled: the hooks' `stop` was set.
     """
     found: list[Feed | BaseException] = []
 
     def open_source() -> None:
         try:
-            feed = Feed(source, note, start=options.start, end=options.end)
+            feed = Feed(source, hooks.note, start=options.start, end=options.end)
             found.append(feed)
             if source.stop.is_set():
                 feed.leave()
@@ -145,40 +198,12 @@ def open_feed(source: Source, options: ColorizeOptions, note: Note, stop: thread
     worker = Worker("open", open_source, daemon=True)  # FFmpeg gives up late; who presses Ctrl-C need not wait for it
     worker.start()
     while not worker.over.wait(0.05):
-        if stop.is_set():
+        if hooks.stop.is_set():
             source.stop.set()
             raise Cancelled(f"{source.name}: stopped before anything came; nothing was written")
     if isinstance(found[0], BaseException):
         raise found[0]
     return found[0]
-
-
-def find_way(
-    feed: Feed, target: str, outlet: Outlet | None, options: ColorizeOptions, *,
-    stdout: int, gave_up: threading.Event,
-) -> Way:  # fmt: skip
-    """Settings of the encoder, and how the target is connected."""
-    reader = feed.reader
-    assert reader is not None
-    if outlet is None:
-        path = Path(target)
-        codec = options.codec or default_codec(path)
-        if feed.live:
-            settings = stream_settings(reader, options, codec, live=True, plain=False)
-        else:
-            settings = video_settings(reader.info, options, codec)
-        return Way(
-            settings,
-            lambda: Muxer(path, reader.info, settings, codec=codec, others=reader.others, covers=reader.covers),
-        )
-    codec = options.codec or outlet.codec
-    settings = stream_settings(reader, options, codec, live=feed.live, plain=outlet.plain)
-    templates = Templates(reader)
-
-    def make() -> StreamMuxer:
-        return StreamMuxer(outlet, templates, settings, live=feed.live, stdout=stdout, gave_up=gave_up)
-
-    return Way(settings, make)
 
 
 def report(summary: Summary, feed: Feed) -> None:

@@ -1,0 +1,147 @@
+"""Bad surroundings: a full disk, a poor terminal, closed streams, odd names, signals. One line each, no traceback."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from tests.commands import vidcolor
+from tests.conftest import ROOT, SAMPLE
+from tests.films import read
+from vidcolor.cli.terminal import Terminal
+
+ENTRY = "from vidcolor.cli.main import entry; entry()"
+
+
+def script(before: str, *args: object, **extra) -> subprocess.CompletedProcess[str]:
+    """The command after some lines of Python that spoil its surroundings."""
+    command = [sys.executable, "-c", f"import sys, os; sys.argv = ['vidcolor', *sys.argv[1:]]; {before}; {ENTRY}"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | extra.pop("env", {})
+    return subprocess.run([*command, *map(str, args)], capture_output=True, text=True, check=False, env=env, **extra)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("args", [("info", "--json"), ("info",), ("film",)])
+def test_a_full_disk_behind_standard_output(args, tmp_path, short_film):
+    if args == ("film",):
+        args = (short_film, "-o", tmp_path / "out.mp4", "--json", "--size", 64)
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "vidcolor", *map(str, args)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "vidcolor: standard output: cannot be written, No space left on device; check the disk\n"
+
+
+def test_a_terminal_without_the_characters():
+    for args in (("info",), ("info", "--json"), ("--help",)):
+        done = vidcolor(*args, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_closed_standard_input(tmp_path):
+    done = script("pass", "-", "-o", tmp_path / "o.mkv", preexec_fn=lambda: os.close(0))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "vidcolor: standard input: is closed; pipe a film in, or name a file"
+
+
+def test_closed_standard_output(cast_bytes):
+    command = f'exec "{sys.executable}" -m vidcolor - -o - --size 64 >&-'
+    done = subprocess.run(["sh", "-c", command], input=cast_bytes, capture_output=True, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == "vidcolor: standard output: is closed; pipe it, or name a file"
+
+
+@pytest.fixture(scope="module")
+def cast_bytes(tmp_path_factory):
+    from tests.films import make_mpegts
+
+    return make_mpegts(tmp_path_factory.mktemp("piped") / "film.ts", size=(96, 64)).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("-", "o.mkv"), ("-", "o.png"), ("film.ts", "o.mkv"), ("a.png", "o.png")]
+)
+def test_a_removed_current_folder(tmp_path, source, target):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = script(f"os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})", source, "-o", target, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "internal fault" not in done.stderr
+    assert any(w in done.stderr for w in ("current folder has been removed", "no such file"))
+
+
+def test_a_newline_in_a_name_stays_in_one_line(tmp_path, short_film):
+    source = tmp_path / "two\nlines.mp4"
+    source.write_bytes(short_film.read_bytes())
+    done = vidcolor(source, "-o", tmp_path / "out\n.mp4", "--size", 64)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2  # the backend, and the film
+    assert r"out\n.mp4: 12 frames" in lines[1]
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_is_gone_is_no_fault():
+    terminal = Terminal(quiet=False)
+    terminal.console.file = Gone()
+    terminal.note("nobody reads this")
+    terminal.error("nor this")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_is_closed_ends_a_film(tmp_path, grey, ignored):
+    """SIGHUP ends like Ctrl-C and leaves nothing half-written; under `nohup` the work goes on."""
+    out = tmp_path / "out.mp4"
+    more = ["--end", "1"] if ignored else ["--every", "1", "--size", "512"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vidcolor", str(grey(SAMPLE)), "-o", str(out), *more], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGHUP)
+    _, stderr = process.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    if ignored:
+        assert process.returncode == 0
+        assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    else:
+        assert process.returncode == 130
+        assert "stopped" in stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_through_a_pipe_replaces_its_target(tmp_path, cast_bytes):
+    out = tmp_path / "there.mkv"
+    out.write_bytes(b"old")
+    command = [sys.executable, "-m", "vidcolor", "-", "-o", str(out), "--size", "64"]
+    refused = subprocess.run(command, input=cast_bytes, capture_output=True, check=False)
+    assert refused.returncode == 1
+    assert b"add -y" in refused.stderr
+    assert out.read_bytes() == b"old"
+    done = subprocess.run([*command, "-y"], input=cast_bytes, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(read(out).frames) == 25
+
+
+def test_a_still_through_a_pipe(tmp_path):
+    Image.linear_gradient("L").save(tmp_path / "scan.png")
+    command = [sys.executable, "-m", "vidcolor", "-", "-o", str(tmp_path / "out.png"), "--size", "64"]
+    with open(tmp_path / "scan.png", "rb") as scan:
+        done = subprocess.run(command, stdin=scan, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "out.png").mode == "RGB"
