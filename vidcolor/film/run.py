@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -16,21 +16,22 @@ import numpy as np
 from av.packet import Packet
 
 from vidcolor.backends import Backend
-from vidcolor.color.encoding import prepare_lab
 from vidcolor.errors import Cancelled
 from vidcolor.film.assemble import assemble
-from vidcolor.film.plan import FilmPlan, Segment, first_segment
+from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
-from vidcolor.film.segmenter import Closed, Segmenter, digest_of, mark_of
+from vidcolor.film.segmenter import Closed, Segmenter, digest_of
 from vidcolor.film.source import frames_from, frames_of
 from vidcolor.film.work import folder_of, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.host import FrameMemory, HostFrames
+from vidcolor.frames.item import Colored
 from vidcolor.frames.memory import find_card, proxy_size, queue_size
 from vidcolor.frames.network import Network
+from vidcolor.frames.runner import Runner
 from vidcolor.frames.summary import Progress, Summary
 from vidcolor.frames.workers import Crew, OneCvThread
 from vidcolor.options import ColorizeOptions
@@ -249,68 +250,39 @@ def pictures_of(film: Path, numbers: list[int]) -> Iterator[np.ndarray]:
 
 
 class FilmRun:
-    """The three threads of a film: read and prepare; colour; merge, encode and keep."""
+    """The threads of a film; see frames.runner."""
 
     def __init__(
         self, film: Film, plan: FilmPlan, segment: Segment | None, colorizer: FrameColorizer, network: Network
     ) -> None:
-        self.film, self.plan, self.segment = film, plan, segment
-        self.colorizer, self.network = colorizer, network
-        self.crew = Crew()
-        size = queue_size(film.info)
-        self.decoded, self.colored = Channel(self.crew.stop, size), Channel(self.crew.stop, size)
-        self.predicted = 0  # by the segments before
+        self.film, self.network = film, network
+        self.crew, size = Crew(), queue_size(film.info)
+        decoded, colored = (Channel(self.crew.stop, size) for _ in range(2))
+        make = Segmenter.given(dict(film.given.kinds)) if film.given else None
+        self.segmenter = Segmenter(colorizer, segment, film.rules, make=make, predicted=lambda: network.predicted)
+        self.runner = Runner(colorizer, self.segmenter, self.crew, decoded, colored)
         self.earlier = film.summary.predicted
         self.writer = SegmentWriter(
-            plan, film.settings, colorizer, film.clocks[2], film.hooks.watch, lambda: film.exact, self.colored.check
+            plan, film.settings, colorizer, film.clocks[2], film.hooks.watch, lambda: film.exact, colored.check
         )
 
     def run(self, frames: Iterator) -> None:
         with OneCvThread():
             try:
-                self.crew.start("read", lambda: self.read(frames))
-                self.crew.start("write", self.write)
-                self.crew.guard(self.color)
+                self.runner.start_reader(frames)
+                self.runner.start_writer(self.writer.write)
+                self.crew.guard(lambda: self.runner.color(self.passed))
             finally:
                 self.crew.join()
                 self.writer.abandon()
         self.crew.raise_first()
 
-    def read(self, frames: Iterator) -> None:
-        clock = self.film.clocks[0]
-        while (pair := clock.time("decode", next, frames, None)) is not None:
-            self.decoded.put(self.colorizer.prepare(*pair))
-        self.decoded.put(Channel.END)
-
-    def color(self) -> None:
-        segmenter: Segmenter | None = None
-        kinds = self.film.given.kinds if self.film.given else None
-        make = Segmenter.given(dict(kinds)) if kinds is not None else None
-        for item in self.decoded:
-            if segmenter is None:
-                segment = self.segment or first_segment(mark_of(item))
-                segmenter = Segmenter(self.colorizer, segment, self.film.rules, make=make)
-            self.give(segmenter.push(item))
-        if segmenter is not None:
-            self.give(segmenter.finish())
-        self.colored.put(Channel.END)
-
-    def give(self, items: list) -> None:
-        """Hand on what is ready."""
+    def passed(self, item: Colored | Closed) -> None:
+        """Count what goes to the writer."""
         summary = self.film.summary
         summary.predicted = self.earlier + self.network.predicted
-        for item in items:
-            if isinstance(item, Closed):
-                count, self.predicted = self.network.predicted - self.predicted, self.network.predicted
-                self.colored.put(replace(item, predicted=count))
-                continue
+        if isinstance(item, Colored):
             summary.shots += bool(item.kind)
-            self.film.shots.add(item.kind, item.proxy, item.ab, item.time)
-            self.colored.put(item)
             summary.frames += 1
+            self.film.shots.add(item.kind, item.proxy, item.ab, item.time)
         self.film.report()
-
-    def write(self) -> None:
-        prepare_lab()  # while the network is compiled
-        for item in self.colored:
-            self.writer.write(item)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from vidcolor.color.proxy import LumaProxy
-from vidcolor.film.plan import Mark, Segment, following
+from vidcolor.film.plan import Mark, Segment, first_segment, following
 from vidcolor.film.rules import Rules
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Colored, Prepared
@@ -51,17 +51,22 @@ class Segmenter:
     Every segment begins with a shot detector and a smoother of its own, which have seen nothing before its lead-in: so
     it comes out the same whether the film before it has been coloured in this process, in another, or elsewhere.
 
+    `segment` is the one to begin with; None: the film's first. `make` gives the shots from a frame on, `predicted` the
+    number of frames that the network has seen.
+
     Attributes:
-        segment: the present one.
+        segment: the present one, from the first frame on.
     """
 
     def __init__(
-        self, colorizer: FrameColorizer, segment: Segment, rules: Rules, *,
-        make: Callable[[int], Shots] | None = None,
+        self, colorizer: FrameColorizer, segment: Segment | None, rules: Rules, *,
+        make: Callable[[int], Shots] | None = None, predicted: Callable[[], int] = lambda: 0,
     ) -> None:  # fmt: skip
         self.colorizer, self.rules, self.make = colorizer, rules, make or (lambda first: ShotDetector())
         self.newest: Prepared | None = None
-        self.begin(segment)
+        self.count, self.before = predicted, 0  # frames that the network has seen; those of the segments before
+        if segment is not None:
+            self.begin(segment)
 
     @classmethod
     def given(cls, kinds: dict[int, str]) -> Callable[[int], Shots]:
@@ -78,6 +83,8 @@ class Segmenter:
 
     def push(self, item: Prepared) -> list:
         """Take the next frame of the film."""
+        if self.newest is None and not hasattr(self, "segment"):
+            self.begin(first_segment(mark_of(item)))
         self.newest = item
         self.undecided.append(item)
         done: list = []
@@ -87,6 +94,8 @@ class Segmenter:
 
     def finish(self) -> list:
         """The film is over."""
+        if self.newest is None:
+            return []
         done: list = []
         while self.undecided:
             before = self.segment
@@ -96,7 +105,6 @@ class Segmenter:
                     break
             else:
                 break
-        assert self.newest is not None
         return done + self.colored(self.colorizer.finish()) + [self.closed(self.newest.number, None)]
 
     def timed(self, work: Callable, *args):
@@ -133,7 +141,7 @@ class Segmenter:
         start = lead[0].mark if lead else mark_of(item)
         ended = self.closed(item.number - 1, None)
         after = following(ended.segment, kind, start, len(lead))
-        done.append(Closed(ended.segment, after))
+        done.append(replace(ended, following=after))
         waiting = [*(p.item for p in lead), item, *self.undecided]
         self.begin(after)
         for held in waiting:
@@ -146,7 +154,8 @@ class Segmenter:
         known = Segment(
             self.segment.number, self.segment.first, last, self.segment.kind, self.segment.start, self.segment.lead_in
         )
-        return Closed(known, after)
+        seen, self.before = self.count() - self.before, self.count()
+        return Closed(known, after, seen)
 
     def remember(self, item: Prepared) -> None:
         """Keep what a lead-in may need, where a cut within the shot is near."""

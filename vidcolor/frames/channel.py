@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vidcolor.errors import Cancelled
 from vidcolor.frames.item import Prepared
+from vidcolor.frames.workers import Stopped
 
 POLL = 0.1  # seconds after which a waiting thread looks whether it shall leave
 MAX_PACKETS = 2000  # of sound that may wait in a live channel: a minute of it
@@ -21,7 +21,7 @@ CATCH_UP = 5.0  # seconds for that
 class Channel:
     """A bounded queue between two threads; iterate it to take items until `END`.
 
-    All threads leave it when `stop` is set: `put` and the iteration then raise Cancelled. Where `over` returns True,
+    All threads leave it when `stop` is set: `put` and the iteration then raise Stopped. Where `over` returns True,
     the iteration also ends as soon as the channel is empty.
     """
 
@@ -32,9 +32,9 @@ class Channel:
         self.stop, self.over = stop, over
 
     def check(self) -> None:
-        """Raise Cancelled where the threads are to leave."""
+        """Raise Stopped where the threads are to leave."""
         if self.stop.is_set():
-            raise Cancelled("stopped")
+            raise Stopped("stopped")
 
     def put(self, item: object) -> None:
         while True:

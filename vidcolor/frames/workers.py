@@ -10,6 +10,10 @@ import cv2
 from vidcolor.errors import Cancelled
 
 
+class Stopped(Cancelled):
+    """The threads are to leave; why, another one has said."""
+
+
 class Worker(threading.Thread):
     """A thread that says itself when its work is over.
 
@@ -53,9 +57,8 @@ class Crew:
         """Run `work` in this thread, and keep its error."""
         try:
             work()
-        except Cancelled as error:
-            if not self.stop.is_set():  # else another thread has failed, and has said so
-                self.fail(error)
+        except Stopped:
+            pass
         except BaseException as error:
             self.fail(error)
 

@@ -17,6 +17,7 @@ from vidcolor.frames.host import HostFrames
 from vidcolor.frames.item import Colored
 from vidcolor.frames.memory import proxy_size, queue_size
 from vidcolor.frames.network import Network
+from vidcolor.frames.runner import Runner, numbered
 from vidcolor.frames.summary import Progress, Summary
 from vidcolor.frames.workers import Crew, OneCvThread, Worker
 from vidcolor.live.streams.feed import Feed
@@ -79,15 +80,16 @@ class Run:
             VidcolorError: from any of the threads; the target is abandoned then.
         """
         info, size = self.feed.info, proxy_size(self.feed.info, self.options)
-        network = Network(backend, size)
+        self.network = Network(backend, size)
         memory = HostFrames(info.encoding, size, self.sink.settings, self.options.compare)
-        colorizer = FrameColorizer(memory, network, self.options, live=self.feed.live, clocks=self.clocks)
+        colorizer = FrameColorizer(memory, self.network, self.options, live=self.feed.live, clocks=self.clocks)
+        runner = Runner(colorizer, colorizer, self.crew, self.decoded, self.colored)
         with OneCvThread():
             try:
                 # daemons: FFmpeg may hold them in a dead connection when the user will not wait
-                read = self.crew.start("read", lambda: self.read(colorizer), daemon=True)
-                write = self.crew.start("write", lambda: self.write(colorizer), daemon=True)
-                self.crew.guard(lambda: self.color(colorizer, network))
+                read = runner.start_reader(numbered(self.feed), daemon=True)
+                write = runner.start_writer(lambda item: self.write(item, colorizer), self.sink.finish, daemon=True)
+                self.crew.guard(lambda: runner.color(self.passed))
                 self.ending.set()
                 self.cut.set()
                 self.end(write)
@@ -110,31 +112,11 @@ class Run:
         for event in (self.cut, self.ending, self.gave_up):
             event.set()
 
-    def read(self, colorizer: FrameColorizer) -> None:
-        """Reader thread: frames are looked at while they are in the cache; packets of other streams come along."""
-        items, number = iter(self.feed), 0
-        while (item := self.clocks[0].time("decode", next, items, None)) is not None:
-            if not isinstance(item, Packet):
-                item, number = colorizer.prepare(number, item), number + 1
-            self.decoded.put(item)
-        self.decoded.put(Channel.END)
-
-    def color(self, colorizer: FrameColorizer, network: Network) -> None:
-        """Main thread. Packets of other streams do not wait for frames that are held: the muxer puts all in order."""
-        for item in self.decoded:
-            if isinstance(item, Packet):
-                self.colored.put(item)
-            else:
-                self.give(colorizer.push(item), network)
-        self.give(colorizer.finish(), network)
-        self.colored.put(Channel.END)
-
-    def give(self, items: list[Colored], network: Network) -> None:
-        for item in items:
-            self.summary.shots += bool(item.kind)
-            self.colored.put(item)
-            self.summary.frames += 1
-        self.summary.predicted = network.predicted
+    def passed(self, item: Colored) -> None:
+        """Count a frame on its way to the writer."""
+        self.summary.shots += bool(item.kind)
+        self.summary.frames += 1
+        self.summary.predicted = self.network.predicted
         self.report()
 
     def count(self) -> None:
@@ -150,14 +132,12 @@ class Run:
             self.summary.busy = busy
             self.progress(self.summary, 0 if self.feed.live else self.feed.info.frames)
 
-    def write(self, colorizer: FrameColorizer) -> None:
-        """Writer thread: merge, encode and mux, or leave out what there is no target for."""
-        for item in self.colored:
-            if isinstance(item, Packet):
-                self.sink.packet(item)
-            else:
-                self.sink.frames(colorizer.merge(item))
-        self.sink.finish()
+    def write(self, item: Colored | Packet, colorizer: FrameColorizer) -> None:
+        """Merge, encode and mux, or leave out what there is no target for."""
+        if isinstance(item, Packet):
+            self.sink.packet(item)
+        else:
+            self.sink.frames(colorizer.merge(item))
 
     def hurry(self) -> None:
         """Where the user is waiting: what is stuck gets `GRACE` seconds, and as long again to fail.
