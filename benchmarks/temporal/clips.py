@@ -16,7 +16,7 @@ from benchmarks.temporal.distribution import histogram
 from benchmarks.temporal.motion import Pair, pairs
 from vidcolor.color.encoding import Encoding, chroma_to_rgb
 from vidcolor.video.formats import plane
-from vidcolor.video.reader import read_encoding
+from vidcolor.video.probe import read_encoding
 
 CUTS = {"film_faces_cuts": (62, 98), "street_cut": (61,)}  # first frames of shots, from the clips' README
 LEAD = 12  # frames before the first cut, where a clip has one

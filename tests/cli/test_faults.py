@@ -138,6 +138,15 @@ def test_a_film_through_a_pipe_replaces_its_target(tmp_path, cast_bytes):
     assert len(read(out).frames) == 25
 
 
+def test_a_film_from_a_process_substitution(tmp_path, cast_bytes):
+    (tmp_path / "film.ts").write_bytes(cast_bytes)
+    out = tmp_path / "out.mkv"
+    command = f'"{sys.executable}" -m vidcolor <(cat {tmp_path / "film.ts"}) -o {out} --size 64'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert len(read(out).frames) == 25
+
+
 def test_a_still_through_a_pipe(tmp_path):
     Image.linear_gradient("L").save(tmp_path / "scan.png")
     command = [sys.executable, "-m", "vidcolor", "-", "-o", str(tmp_path / "out.png"), "--size", "64"]

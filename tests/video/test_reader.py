@@ -5,6 +5,7 @@ import io
 import itertools
 import os
 import shutil
+import threading
 import wave
 from fractions import Fraction
 
@@ -15,11 +16,12 @@ from av.stream import Disposition
 from PIL import Image
 
 from tests.conftest import ODD, SAMPLE
-from tests.films import luma_of, read
+from tests.films import luma_of, make_mpegts, read
 from vidcolor.color.encoding import Encoding
 from vidcolor.errors import InputError
 from vidcolor.film.run import colorize_film
 from vidcolor.video.reader import Reader
+from vidcolor.video.sidedata import display_matrix, quarter_turns, rotation_matrix
 
 
 def empty(folder):
@@ -277,3 +279,65 @@ def test_a_film_cut_off_after_its_index_is_coloured_and_told(colorizer, tmp_path
     assert 60 < summary.frames < 180
     assert len(read(tmp_path / "out.mp4").frames) == summary.frames
     assert any("promises 185 frames" in w for w in summary.warnings)
+
+
+@pytest.mark.parametrize("name", ["Film: part 2.mp4", "12:30.mkv", "concat:other.mp4", "http://host/film.mp4", "-.mp4"])
+def test_a_name_like_a_protocol_is_a_file(colorizer, tmp_path, monkeypatch, short_film, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.mp4").write_bytes(b"the wrong one")
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(short_film.read_bytes())
+    with Reader(name) as reader:
+        assert sum(isinstance(item, av.VideoFrame) for item in reader) == 12
+    colorize_film(name, tmp_path / "to: out.mp4", colorizer.backend, colorizer.options)
+    assert len(read(tmp_path / "to: out.mp4").frames) == 12
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_read_once(tmp_path):
+    pipe, film = tmp_path / "pipe", make_mpegts(tmp_path / "film.ts", size=(96, 64))
+    os.mkfifo(pipe)
+    sender = threading.Thread(target=lambda: pipe.write_bytes(film.read_bytes()))
+    sender.start()
+    with Reader(pipe) as reader:
+        assert sum(isinstance(item, av.VideoFrame) for item in reader) == 25
+    sender.join()
+
+
+def exif_jpeg() -> bytes:
+    """A grey JPEG that says it lies on its side."""
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "a description"
+    Image.linear_gradient("L").resize((96, 64)).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+def test_side_data_without_a_name_is_passed_over(colorizer, tmp_path):
+    """Frames of cameras' motion JPEG carry EXIF, which PyAV has no name for."""
+    source = tmp_path / "camera.avi"
+    with av.open(str(source), "w") as out:
+        stream = out.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        stream.codec_context.open()
+        for number in range(3):
+            packet = av.Packet(exif_jpeg())
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 10), stream, True
+            out.mux(packet)
+    with av.open(str(source)) as film, pytest.raises(ValueError, match="not a valid"):
+        next(film.decode(video=0)).side_data  # noqa: B018 - what is tested is needed as long as this raises
+    with Reader(source) as reader:
+        assert reader.info.turn == 3  # by the EXIF orientation, which FFmpeg makes a display matrix of
+    summary = colorize_film(source, tmp_path / "out.mp4", colorizer.backend, colorizer.options)
+    assert summary.frames == 3
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270, -90, 360])
+def test_display_matrices_are_read_as_they_are_made(degrees):
+    frame = av.VideoFrame(16, 16, "gray")
+    assert display_matrix(frame) is None
+    matrix = rotation_matrix(degrees)
+    assert quarter_turns(matrix) == degrees // 90 % 4
+    assert quarter_turns(None) == quarter_turns((0,) * 9) == 0

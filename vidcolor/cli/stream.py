@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidcolor.atomic import is_special
 from vidcolor.cli.faults import DONE, STOPPED, endings, line_for, status_of
 from vidcolor.cli.terminal import Terminal
 from vidcolor.errors import OptionError
@@ -27,7 +28,7 @@ def is_wanted(sources: Sequence[str], output: str | None, stream: StreamOptions)
         return True
     if len(sources) != 1:
         return False
-    if sources[0] == PIPE:
+    if sources[0] == PIPE or is_special(Path(sources[0])):  # what can be read only once
         return output is None or Path(output).suffix.lower() not in STILL_TARGETS
     download = scheme(sources[0]) in HTTP and output is not None and not names_file(sources[0], output)
     return bool(scheme(sources[0])) and not download

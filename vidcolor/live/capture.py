@@ -19,7 +19,8 @@ from vidcolor.live.newest import Newest
 from vidcolor.live.options import CameraWish
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import mask
-from vidcolor.video.reader import main_video, open_input, reason
+from vidcolor.video.faults import reason
+from vidcolor.video.probe import main_video, open_input
 
 DAMAGED = 100  # packets in a row that cannot be decoded before reconnecting
 

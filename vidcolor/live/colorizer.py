@@ -16,9 +16,9 @@ from vidcolor.frames.network import Network
 from vidcolor.frames.workers import OneCvThread
 from vidcolor.options import ColorOptions
 from vidcolor.temporal.clock import Clock
-from vidcolor.video.encoder import LIMITED_RANGE, VideoSettings
-from vidcolor.video.formats import choose_format, layout, to_native
-from vidcolor.video.reader import FULL_RANGE, encoding_of
+from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.formats import FULL_RANGE, LIMITED_RANGE, choose_format, layout, to_native
+from vidcolor.video.probe import encoding_of
 
 CLOCK_RATE = 90_000  # ticks a second, for frames without a time base
 FORMATS = ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv422p12le",

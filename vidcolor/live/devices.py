@@ -14,7 +14,7 @@ from av.container import InputContainer
 
 from vidcolor.errors import InputError
 from vidcolor.live.options import CameraWish
-from vidcolor.video.reader import reason
+from vidcolor.video.faults import reason
 
 APIS = {"Linux": "v4l2", "Darwin": "avfoundation", "Windows": "dshow"}  # FFmpeg's input device for cameras
 WEBCAM = re.compile(r"webcam(?::(.+))?")

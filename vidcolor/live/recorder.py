@@ -16,9 +16,10 @@ from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
 from vidcolor.options import CODECS, EncodeOptions
 from vidcolor.video.encoder import EVEN_ONLY, PRIMARIES, Encoder, VideoSettings, divides, encoder_options
+from vidcolor.video.faults import reason
 from vidcolor.video.formats import choose_format, copy_properties, plane
 from vidcolor.video.muxer import container_for, default_codec
-from vidcolor.video.reader import encoding_of, reason
+from vidcolor.video.probe import encoding_of
 from vidcolor.video.target import check_target
 
 TICKS = Fraction(1, 90_000)

@@ -8,8 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from vidcolor.video.formats import layout, plane
-from vidcolor.video.reader import FULL_RANGE
+from vidcolor.video.formats import FULL_RANGE, layout, plane
 
 BAR = (255, 255, 255)  # colour of the dividing bar
 

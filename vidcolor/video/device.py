@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
-
 import av
 from av.codec.hwaccel import HWAccel
+
+from vidcolor.video.sidedata import carries
 
 SEMIPLANAR = {8: "nv12", 10: "p010le", 12: "p016le"}  # what NVDEC gives by the depth of the luma; samples at the top
 CUDA = 2  # AV_HWDEVICE_TYPE_CUDA
@@ -46,6 +45,6 @@ def off_card(frame: av.VideoFrame, width: int, height: int, depth: int) -> str:
         return "they came in another size"
     if frame.interlaced_frame:
         return "they are interlaced"
-    if any(data.type.name == "A53_CC" for data in cast("Iterable[Any]", frame.side_data)):
+    if carries(frame, "A53_CC"):
         return "they carry captions"
     return ""

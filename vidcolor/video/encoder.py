@@ -19,11 +19,10 @@ from vidcolor.color.encoding import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Enco
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS, EncodeOptions
 from vidcolor.video.device import cuda_accel
-from vidcolor.video.formats import STEPS, choose_format, layout, plane
+from vidcolor.video.faults import reason
+from vidcolor.video.formats import FULL_RANGE, LIMITED_RANGE, STEPS, choose_format, layout, plane
 from vidcolor.video.info import FilmInfo
-from vidcolor.video.reader import FULL_RANGE, reason
 
-LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 PRIMARIES = {BT709: (1, 1), BT470BG: (5, 6), SMPTE170M: (6, 6)}  # primaries and transfer that go with a matrix
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
 

@@ -11,6 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from vidcolor.errors import OptionError
 
+LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG
 STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}  # across, down
 SUBSAMPLING = {steps: name for name, steps in STEPS.items()}
 

@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from vidcolor.options import EncodeOptions
 from vidcolor.video.device import cuda_accel
 from vidcolor.video.encoder import VideoSettings, encoder_options
-from vidcolor.video.reader import reason
+from vidcolor.video.faults import reason
 
 NVENC = {"x264": "h264_nvenc"}  # what is taken in a codec's place where the user named none
 ON_CARD = {"yuv420p": "nv12", "yuv420p10le": "p010le"}  # planar formats, as DLPack hands them to NVENC

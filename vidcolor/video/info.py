@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from vidcolor.color.encoding import UNSPECIFIED, Encoding
+from vidcolor.video.sidedata import quarter_turns
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class FilmInfo:
     tags: dict[str, str] | None = None  # metadata of the file
     video_tags: dict[str, str] | None = None  # of the picture's stream
     chapters: tuple[dict[str, Any], ...] = ()  # as PyAV has them, their time_base as a Fraction
+
+    @property
+    def turn(self) -> int:
+        """Quarter turns counterclockwise by which the picture is shown, 0 to 3."""
+        return quarter_turns(self.display_matrix)
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold."""

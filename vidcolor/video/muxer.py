@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,9 +17,9 @@ from vidcolor.errors import OptionError, OutputError
 from vidcolor.options import CODECS
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.faults import disk_failure, reason
 from vidcolor.video.formats import layout
 from vidcolor.video.info import FilmInfo
-from vidcolor.video.reader import reason
 from vidcolor.video.target import CONTAINERS
 
 STALE_TAGS = ("duration", "encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id", "rotate")
@@ -211,13 +210,6 @@ class Muxer:
         if isinstance(error, OutputError):
             return error
         return disk_failure(self.target, error)
-
-
-def disk_failure(path: Path, error: OSError | ValueError) -> OutputError:
-    """What to say of `error` while `path` was written."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return OutputError(f"{path}: the disk is full; free some room or choose another folder")
-    return OutputError(f"{path}: writing stopped, {reason(error)}; check the disk, or try .mkv")
 
 
 def pass_on(

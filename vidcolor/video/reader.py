@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
 
 import av
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
 
-from vidcolor.color.encoding import BT470BG, MATRICES, UNSPECIFIED, Encoding, guess_matrix
+from vidcolor.atomic import is_special
 from vidcolor.errors import InputError
 from vidcolor.video.device import no_nvdec, off_card
-from vidcolor.video.formats import layout, native_format, to_native
+from vidcolor.video.faults import reason
+from vidcolor.video.formats import to_native
 from vidcolor.video.info import FilmInfo
+from vidcolor.video.probe import describe, main_video, open_input
+from vidcolor.video.sidedata import display_matrix
+from vidcolor.video.target import is_address
+from vidcolor.video.timeline import Timeline
+from vidcolor.video.trim import Trim
 
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
 BOTTOM_FIRST = (3, 4)  # AVFieldOrder: bottom field displayed first
-DISCONTINUOUS = ("mpegts", "mpeg", "mpegvideo")
-BACKWARD, FORWARD = 1, 60  # seconds that decoding time may fall back or leap without being taken for a new start
 MAX_FAILURES = 100  # times in a row that a damaged container is asked to go on
-NETWORK_TIMEOUT = 30.0  # seconds
-MAX_RATE = 1000  # frames a second that are believed
 SEEK_BEFORE = Fraction(2)  # seconds in front of a frame that is sought
-MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A container that is open already, and how a reader shall take it."""
+
+    container: InputContainer
+    live: bool = False  # frames come no later than they must
+    like: FilmInfo | None = None  # frames are brought to the size and format of this film
 
 
 class Reader:
@@ -41,10 +45,9 @@ class Reader:
 
     Iterating, once, gives in the file's order decoded frames (planar, or in a card's memory as NVDEC gives them; luma
     untouched, PTS in `info.time_base`) and `Packet` objects of the other streams. With `start` or `end` (seconds from
-    the start of the film) only what lies between them, with time stamps that begin at zero. A `container` that is open
-    already is read (and closed) instead, and `path` is its name in messages. Frames come in the size and format of
-    `like` where that is given, and with `live` no later than they must. Without `frames` or without `packets` only the
-    other kind is given.
+    the start of the film) only what lies between them, with time stamps that begin at zero. Where a `connection` is
+    given, its container is read (and closed) instead, and `path` is its name in messages. Without `frames` or without
+    `packets` only the other kind is given.
 
     Attributes:
         info: the film.
@@ -61,56 +64,44 @@ class Reader:
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        *,
-        start: float | None = None,
-        end: float | None = None,
-        hwaccel: HWAccel | None = None,
-        container: InputContainer | None = None,
-        like: FilmInfo | None = None,
-        live: bool = False,
-        frames: bool = True,
-        packets: bool = True,
-    ) -> None:
+        self, path: str | Path, *, start: float | None = None, end: float | None = None,
+        hwaccel: HWAccel | None = None, connection: Connection | None = None, frames: bool = True, packets: bool = True,
+    ) -> None:  # fmt: skip
         self.path = str(path)
         self.gives_frames, self.gives_packets = frames, packets
-        self.container = container or open_input(self.path)
         self.damaged = self.resized = self.retimed = 0
         self.last_pts: int | None = None
         self.off_card: Counter[str] = Counter()
+        self.covers: dict[int, bytes] = {}
+        self.container = connection.container if connection else open_input(self.path)
         try:
-            self.stream = main_video(self.container, self.path)
-            if live:
-                self.stream.thread_type = "SLICE"  # frame threads would hold back a frame each
-            self.info = describe(self.container, self.stream, self.path)
-            if like is not None:
-                self.info = replace(like, time_base=self.info.time_base)
+            self.info = self.look(connection)
             self.no_card = self.move_to(hwaccel) if hwaccel is not None else "not asked for"
+            self.trim = Trim.of(self.container, start, end)
+            self.info = self.trim.info(self.info, self.container)
             self.others: list[Stream] = [s for s in self.container.streams if s.index != self.stream.index]
-            origin = Fraction(self.container.start_time or 0, av.time_base)
-            self.shift = origin + Fraction(start).limit_denominator(10**6) if start is not None else Fraction(0)
-            self.stop = origin + Fraction(end).limit_denominator(10**6) if end is not None else None
-            self.trims = start is not None or end is not None
-            self.info = replace(self.info, chapters=tuple(trimmed_chapters(self.container, self.shift, self.stop)))
-            if self.trims and self.info.frames and self.info.rate:
-                length = min(
-                    Fraction(self.info.frames) / self.info.rate, math.inf if self.stop is None else self.stop - origin
-                )
-                kept = max(0, round((length - Fraction(start or 0)) * self.info.rate))
-                self.info = replace(self.info, frames=kept)
-            self.covers: dict[int, bytes] = {}
+            live = connection is not None and connection.live
             self.timeline = Timeline(self.container.format.name, always=live)
             self.items = self.read()
             self.head = self.read_head() if frames else []
         except BaseException:
             self.container.close()
             raise
-        if self.head:
-            first = self.head[-1]
-            assert isinstance(first, av.VideoFrame)
-            order, matrix = self.read_field_order(first), display_matrix(first)
-            self.info = replace(self.info, field_order=order, display_matrix=matrix)
+
+    def look(self, connection: Connection | None) -> FilmInfo:
+        """Find the main picture; what the container says of it."""
+        self.stream = main_video(self.container, self.path)
+        if connection and connection.live:
+            self.stream.thread_type = "SLICE"  # frame threads would hold back a frame each
+        info = describe(self.container, self.stream, self.path)
+        if connection and connection.like is not None:
+            return replace(connection.like, time_base=info.time_base)
+        return info
+
+    @property
+    def trims(self) -> bool:
+        """Whether only a part of the film is read."""
+        return self.trim.active
 
     def move_to(self, hwaccel: HWAccel) -> str:
         """Open the film once more, to be decoded on a card; the reason where that cannot be.
@@ -119,8 +110,8 @@ class Reader:
         """
         if why := no_nvdec(self.stream.codec_context):
             return why
-        if "://" in self.path:
-            return "a stream from elsewhere is opened only once"
+        if is_address(self.path) or is_special(Path(self.path)):
+            return "a stream is opened only once"
         try:
             container = open_input(self.path, hwaccel)
         except InputError as error:
@@ -149,6 +140,8 @@ class Reader:
         for item in self.items:
             head.append(item)
             if isinstance(item, av.VideoFrame):
+                order, matrix = self.read_field_order(item), display_matrix(item)
+                self.info = replace(self.info, field_order=order, display_matrix=matrix)
                 return head
         if self.trims and not self.damaged:
             raise InputError(f"{self.path}: no frame lies between start and end; choose them within the film")
@@ -165,13 +158,15 @@ class Reader:
         In front of it, because the first frames behind a key frame may lean on what stands before that.
         """
         self.head, self.last_pts = [], None
-        self.items = self.read(pts * self.info.time_base + self.shift - before)
+        self.items = self.read(pts * self.info.time_base + self.trim.shift - before)
 
     def read(self, at: Fraction | None = None) -> Iterator[av.VideoFrame | Packet]:
+        """All that is asked for, from the time stamp `at` (seconds), or from the start of the part."""
         if at is not None:
             self.seek(at)
-        elif self.shift and self.stream.start_time is not None:  # else there are no time stamps to seek by
-            self.seek(self.shift)
+        elif self.trim.shift and self.stream.start_time is not None:  # else there are no time stamps to seek by
+            self.seek(self.trim.shift)
+        base = self.info.time_base
         for packet in self.demux():
             if packet.stream.disposition & Disposition.attached_pic:
                 if packet.size:
@@ -179,25 +174,23 @@ class Reader:
                 continue
             self.timeline.mend(packet)
             if packet.stream.index != self.stream.index:
-                if self.gives_packets and packet.dts is not None and (kept := self.trim_packet(packet)):
+                if self.gives_packets and packet.dts is not None and (kept := self.trim.packet(packet)):
                     yield kept
                 continue
-            if not self.gives_frames:
-                if self.is_past_end(packet):
-                    return
-                continue
-            if packet.has_sidedata("encryption_info"):
-                raise InputError(f"{self.path}: is encrypted; give a copy without protection")
-            for frame in self.decode(packet):
-                if trimmed := self.trim_frame(frame):
-                    yield trimmed
-            if self.is_past_end(packet):
-                yield from filter(None, map(self.trim_frame, self.decode(None)))  # what the decoder still holds
+            if self.gives_frames:
+                yield from self.frames_of(packet)
+            if self.trim.is_over(packet, base):
+                if self.gives_frames:
+                    yield from self.frames_of(None)  # what the decoder still holds
                 return
 
-    def is_past_end(self, packet: Packet) -> bool:
-        """Whether a packet of the picture lies so far behind the end that nothing before it is still to come."""
-        return self.stop is not None and (packet.dts or 0) * self.info.time_base > self.stop + MARGIN
+    def frames_of(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
+        """Frames of a packet that lie in the part that is asked for."""
+        if packet is not None and packet.has_sidedata("encryption_info"):
+            raise InputError(f"{self.path}: is encrypted; give a copy without protection")
+        for frame in self.decode(packet):
+            if kept := self.trim.frame(frame, self.info.time_base):
+                yield kept
 
     def demux(self) -> Iterator[Packet]:
         """All packets; behind damage the container is asked again, as long as that brings it further."""
@@ -266,153 +259,3 @@ class Reader:
             frame.pts = step + (self.last_pts if self.last_pts is not None else -step)
             frame.time_base = self.info.time_base
         self.last_pts = frame.pts
-
-    def trim_frame(self, frame: av.VideoFrame) -> av.VideoFrame | None:
-        if not self.trims or frame.pts is None:
-            return frame
-        time = frame.pts * self.info.time_base
-        if time < self.shift or (self.stop is not None and time >= self.stop):
-            return None
-        frame.pts -= round(self.shift / self.info.time_base)
-        return frame
-
-    def trim_packet(self, packet: Packet) -> Packet | None:
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if not self.trims or stamp is None:
-            return packet
-        time = stamp * packet.time_base
-        if time < self.shift or (self.stop is not None and time >= self.stop):
-            return None
-        offset = round(self.shift / packet.time_base)
-        packet.pts = packet.pts - offset if packet.pts is not None else None
-        packet.dts = packet.dts - offset if packet.dts is not None else None
-        return packet
-
-
-class Timeline:
-    """One running timeline for containers whose time stamps may start anew, as in spliced or concatenated recordings.
-
-    Where decoding time falls back, or leaps by more than a minute, the rest of the film is moved to follow on.
-    """
-
-    def __init__(self, container: str, *, always: bool = False) -> None:
-        self.active = always or container in DISCONTINUOUS
-        self.offset = Fraction(0)  # seconds
-        self.expected: dict[int, Fraction] = {}  # by stream: where its next packet should begin
-
-    def mend(self, packet: Packet) -> None:
-        if not self.active or packet.dts is None or packet.stream.type not in ("video", "audio"):
-            return
-        base, index = packet.time_base, packet.stream.index
-        time = packet.dts * base + self.offset
-        expected = self.expected.get(index, time)
-        if not expected - BACKWARD <= time <= expected + FORWARD:
-            self.offset += expected - time
-            time = expected
-        ticks = round(self.offset / base)
-        packet.dts += ticks
-        packet.pts = packet.pts + ticks if packet.pts is not None else None
-        self.expected[index] = time + (packet.duration or 0) * base
-
-
-def open_input(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
-    """Open a film, or say in one line why not."""
-    local = Path(path)
-    if "://" not in path:
-        if not local.exists():
-            raise InputError(f"{path}: no such file; check the name")
-        if local.is_dir():
-            raise InputError(f"{path}: is a folder, not a film; give a file in it")
-        if local.stat().st_size == 0:
-            raise InputError(f"{path}: is empty; copy it again from its source")
-    try:
-        timeout = NETWORK_TIMEOUT if "://" in path else None
-        return av.open(path, "r", metadata_errors="replace", timeout=timeout, hwaccel=hwaccel)
-    except PermissionError as error:
-        raise InputError(f"{path}: no permission to read it; change its rights") from error
-    except av.error.InvalidDataError as error:
-        raise InputError(f"{path}: not a film, or cut off so early that it cannot be read; copy it again") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be opened, {reason(error)}; check that it plays elsewhere") from error
-
-
-def main_video(container: InputContainer, path: str) -> VideoStream:
-    """The film itself among the streams: the first picture that is not cover art."""
-    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not films:
-        raise InputError(f"{path}: has no picture, only {kinds(container)}; give a file with a video stream")
-    stream = next((s for s in films if s.disposition & Disposition.default), films[0])
-    if stream.codec_context is None:
-        raise InputError(f"{path}: no decoder for its picture, which may be encrypted; convert it first")
-    stream.thread_type = "AUTO"
-    return stream
-
-
-def kinds(container: InputContainer) -> str:
-    return ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-
-
-def describe(container: InputContainer, stream: VideoStream, path: str) -> FilmInfo:
-    ctx = stream.codec_context
-    if not ctx.width or not ctx.height or ctx.pix_fmt is None:
-        raise InputError(f"{path}: its picture cannot be decoded (no size or format found); it may be damaged")
-    native = native_format(ctx.pix_fmt)
-    rate = stream.average_rate or stream.guessed_rate
-    if rate is not None and rate > MAX_RATE:  # a time base that was taken for a rate
-        rate = stream.guessed_rate
-    frames = stream.frames
-    if not frames and container.duration and rate:
-        frames = round(container.duration / av.time_base * rate)
-    assert stream.time_base is not None
-    return FilmInfo(
-        ctx.width, ctx.height, native, read_encoding(ctx, native), stream.time_base, rate, frames,
-        promised=stream.frames, container=container.format.name, aspect=stream.sample_aspect_ratio,
-        is_tagged=is_tagged(ctx), primaries=ctx.color_primaries, transfer=ctx.color_trc,
-        disposition=int(stream.disposition), tags=dict(container.metadata), video_tags=dict(stream.metadata),
-    )  # fmt: skip
-
-
-def read_encoding(ctx: av.VideoCodecContext, native: str) -> Encoding:
-    """Matrix, range and depth of the frames that Reader gives."""
-    name = ctx.pix_fmt or native
-    full = ctx.color_range == 0 and layout(name).chroma is None and ctx.name in STILL_CODECS
-    color_range = FULL_RANGE if full else ctx.color_range
-    return encoding_of(name, native, ctx.width, ctx.height, ctx.colorspace, color_range)
-
-
-def encoding_of(source: str, native: str, width: int, height: int, matrix: int, color_range: int) -> Encoding:
-    """How the samples of a picture are to be read that came in pixel format `source` and was brought to `native`."""
-    if layout(source).rgb:  # converted by swscale to BT.601, limited range
-        return Encoding(BT470BG, False, layout(native).depth)
-    if matrix not in MATRICES:
-        matrix = guess_matrix(width, height)
-    return Encoding(matrix, color_range == FULL_RANGE or source.startswith("yuvj"), layout(native).depth)
-
-
-def trimmed_chapters(container: InputContainer, shift: Fraction, stop: Fraction | None) -> Iterator[dict[str, Any]]:
-    """The chapters, moved and cut with the film."""
-    for chapter in container.chapters():
-        base = chapter["time_base"] or Fraction(1, av.time_base)
-        start, end = chapter["start"] * base - shift, chapter["end"] * base - shift
-        last = stop - shift if stop is not None else end
-        if end > 0 and start < last:
-            start, end = max(start, Fraction(0)), min(end, last)
-            yield {**chapter, "time_base": base, "start": round(start / base), "end": round(end / base)}
-
-
-def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    for data in cast("Iterable[Any]", frame.side_data):  # PyAV's stub calls it a dict
-        if data.type.name == "DISPLAYMATRIX":
-            return struct.unpack("=9i", bytes(data)[:36])
-    return None
-
-
-def is_tagged(ctx: av.VideoCodecContext) -> bool:
-    """Whether the source says which matrix its chroma would need."""
-    return ctx.colorspace not in (UNSPECIFIED, 0)
-
-
-def reason(error: BaseException) -> str:
-    """The short text of a library's error."""
-    text = getattr(error, "strerror", None) or str(error)
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

@@ -59,7 +59,7 @@ def probe_film(path: Path) -> dict[str, Any]:
     """Size, length and ending of a film of which a frame can be decoded."""
     import av
 
-    from vidcolor.video.reader import main_video
+    from vidcolor.video.probe import main_video
 
     with av.open(str(path), options={"format_whitelist": ",".join(readers()), "protocol_whitelist": "file"}) as film:
         suffix = next((s for name, s in FORMATS.items() if name in film.format.name.split(",")), None)

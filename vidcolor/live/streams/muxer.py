@@ -20,8 +20,8 @@ from vidcolor.live.streams.pipes import CHUNK, PipeOut
 from vidcolor.live.streams.templates import Templates
 from vidcolor.video.convert import Converter, make_converter
 from vidcolor.video.encoder import VideoSettings
+from vidcolor.video.faults import reason
 from vidcolor.video.muxer import can_hold, codec_name, pass_on
-from vidcolor.video.reader import reason
 
 PASSED = {  # sound that a protocol's peers know; of the other containers every codec that they take
     "flv": ("aac", "mp3", "mp3float"),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
+from pathlib import Path
 
 import av
 from av.container import InputContainer
 
+from vidcolor.atomic import is_special
 from vidcolor.errors import InputError, OptionError
 from vidcolor.live.streams.address import HTTP, LISTENERS, LIVE, PIPE, name_of, scheme
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.pipes import CHUNK, PipeIn
 from vidcolor.live.streams.protocols import check_protocol
+from vidcolor.video.faults import reason
 from vidcolor.video.info import FilmInfo
-from vidcolor.video.reader import Reader, open_input, reason
+from vidcolor.video.probe import open_input
+from vidcolor.video.reader import Connection, Reader
 
 LISTEN = 3600.0  # seconds that a sender may take to call on us
 OPEN = {"analyzeduration": "2000000", "probesize": "2000000"}  # microseconds and bytes to learn the streams from
@@ -33,12 +38,14 @@ class Source:
     Attributes:
         name: how messages call it, without secrets.
         network: it lives elsewhere, and may go away and come back.
+        once: it is a pipe or device, which can be read only once.
     """
 
     def __init__(self, address: str, options: StreamOptions, stop: threading.Event) -> None:
         self.address, self.options, self.stop = address, options, stop
         self.name = name_of(address)
         self.network = bool(scheme(address))
+        self.once = address == PIPE or is_special(Path(address))
         self.listens = options.listen
         check_protocol(address)
         if options.listen and scheme(address) not in LISTENERS:
@@ -53,10 +60,11 @@ class Source:
         Raises:
             InputError: it does not answer, or what comes is no film.
         """
-        return Reader(self.name, start=start, end=end, container=self.connect(again=again), like=like, live=live)
+        connection = Connection(self.connect(again=again), live, like)
+        return Reader(self.name, start=start, end=end, connection=connection)
 
     def connect(self, *, again: bool) -> InputContainer:
-        if self.address == PIPE:
+        if self.once:
             return self.open_pipe()
         if not self.network:
             return open_input(self.address)
@@ -74,20 +82,31 @@ class Source:
             raise InputError(f"{self.name}: {why(error, timeout)}") from error
 
     def open_pipe(self) -> InputContainer:
-        if sys.stdin is None:
-            raise InputError("standard input: is closed; pipe a film in, or name a file")
-        fd = sys.stdin.fileno()
-        if sys.stdin.isatty():
-            raise InputError(
-                "standard input: is the keyboard; pipe a film into vidcolor, as in ffmpeg ... | vidcolor -"
-            )
+        fd = self.descriptor()
+        if os.isatty(fd):
+            raise InputError(f"{self.name}: is the keyboard; pipe a film into vidcolor, as in ffmpeg ... | vidcolor -")
         try:
             return av.open(PipeIn(fd, self.stop), "r", buffer_size=CHUNK, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(
-                "standard input: holds no film that can be read; send y4m, nut, mpegts or matroska, "
+                f"{self.name}: holds no film that can be read; send y4m, nut, mpegts or matroska, "
                 f"and check the sender ({reason(error)})"
             ) from error
+
+    def descriptor(self) -> int:
+        """Of standard input, or of a pipe or device that has a name.
+
+        Raises:
+            InputError: it is closed.
+        """
+        if self.address == PIPE:
+            if sys.stdin is None:
+                raise InputError("standard input: is closed; pipe a film in, or name a file")
+            return sys.stdin.fileno()
+        try:
+            return os.open(self.address, os.O_RDONLY)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be opened, {reason(error)}; check its permissions") from error
 
     def is_live(self, reader: Reader) -> bool:
         """Whether frames come when they come: not so of files, pipes and finished films on a web server."""

@@ -90,7 +90,7 @@ class StreamJob:
         """From the first connection to the target's end."""
         self.summary.backend = backend.name
         self.feed = open_feed(self.source, self.options, self.hooks)
-        whole = not self.feed.live and PIPE not in (self.source.address, self.target)
+        whole = not self.feed.live and not self.source.once and self.target != PIPE
         self.connected = False
         try:
             self.color(backend)

@@ -1,0 +1,23 @@
+"""What to tell of an error that FFmpeg or the disk has raised."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from vidcolor.errors import OutputError
+
+
+def reason(error: BaseException) -> str:
+    """The short text of a library's error."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+
+
+def disk_failure(path: Path, error: OSError | ValueError) -> OutputError:
+    """What to say of `error` while `path` was written."""
+    if isinstance(error, OutputError):
+        return error
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return OutputError(f"{path}: the disk is full; free some room or choose another folder")
+    return OutputError(f"{path}: writing stopped, {reason(error)}; check the disk, or try .mkv")
