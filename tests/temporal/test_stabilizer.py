@@ -125,3 +125,17 @@ def test_the_clock_counts_a_stage_within_another_once():
     total.time("all", lambda: clock.time("outer", outer))
     assert clock.busy["inner"] > 5 * clock.busy["outer"] > 0
     assert sum(clock.busy.values()) <= total.busy["all"]
+
+
+def test_numbers_may_be_left_out():
+    """Live channels drop frames: those that come keep their own numbers."""
+    colorizer = FrameColorizer(ArrayFrames(224), colour_by_lightness, ColorizeOptions(), live=True)
+    out = []
+    for number, x in zip((0, 3, 4, 9), frames(0, 4), strict=True):
+        out += colorizer.push(Prepared(number, None, LumaProxy(x, x)))
+    assert [item.number for item in out] == [0, 3, 4, 9]
+    films = FrameColorizer(ArrayFrames(224), colour_by_lightness, ColorizeOptions())
+    out = []
+    for number, x in zip(range(0, 60, 2), frames(0, 30), strict=True):
+        out += films.push(Prepared(number, None, LumaProxy(x, x)))
+    assert [item.number for item in out + films.finish()] == list(range(0, 60, 2))

@@ -267,14 +267,15 @@ class FilmRun:
         )
 
     def run(self, frames: Iterator) -> None:
+        def work() -> None:
+            self.runner.start_reader(frames)
+            self.runner.start_writer(self.writer.write)
+            self.runner.color(self.passed)
+
         with OneCvThread():
-            try:
-                self.runner.start_reader(frames)
-                self.runner.start_writer(self.writer.write)
-                self.crew.guard(lambda: self.runner.color(self.passed))
-            finally:
-                self.crew.join()
-                self.writer.abandon()
+            self.crew.guard(work)
+            self.crew.join()
+            self.writer.abandon()
         self.crew.raise_first()
 
     def passed(self, item: Colored | Closed) -> None:

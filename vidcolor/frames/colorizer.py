@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +20,9 @@ from vidcolor.temporal.stabilizer import Stabilizer, StableColor
 class FrameColorizer:
     """Colours consecutive frames: `prepare` each, `push` it, `merge` what comes back, `finish` at the end.
 
-    The three steps may run in three threads. Each of them takes frames in order; a frame keeps its number. With `live`
-    no frame is held back. Pass `shots` where they are known beforehand, or None to find them.
+    The three steps may run in three threads. Each of them takes frames in order; a frame keeps its number, and numbers
+    may be left out. With `live` no frame is held back. Pass `shots` where they are known beforehand, or None to find
+    them.
 
     Attributes:
         strength: factor of a*b*, 0 to 2; may be set between frames.
@@ -35,9 +37,8 @@ class FrameColorizer:
         self.clocks = clocks or (Clock(), Clock(), Clock())  # of prepare, push and merge
         self.shots = shots or (LiveShots() if live else ShotDetector())
         self.stabilizer = Stabilizer(predict, options, live=live, clock=self.clocks[1])
-        self.undecided: dict[int, Prepared] = {}  # frames of which it is not known whether a shot begins there
+        self.undecided: deque[Prepared] = deque()  # frames of which it is not known whether a shot begins there
         self.held: dict[int, Prepared] = {}  # frames that the stabilizer has, by number
-        self.first: int | None = None
 
     def prepare(self, number: int, frame: Any) -> Prepared:
         """Look at a decoded frame: its luma proxy."""
@@ -45,11 +46,10 @@ class FrameColorizer:
 
     def push(self, item: Prepared) -> list[Colored]:
         """Take the next frame; returns those whose colour is known now, in order."""
-        self.first = item.number if self.first is None else self.first
-        self.undecided[item.number] = item
+        self.undecided.append(item)
         done: list[Colored] = []
         for decided in self.clocks[1].time("smoothing", self.shots.push, item.proxy.lightness):
-            done += self.color(self.undecided.pop(self.first + decided.frame), decided.kind)
+            done += self.color(self.undecided.popleft(), decided.kind)
         return done
 
     def color(self, item: Prepared, kind: str) -> list[Colored]:
@@ -61,8 +61,7 @@ class FrameColorizer:
         """The frames still held; nothing comes after them."""
         done: list[Colored] = []
         for decided in self.clocks[1].time("smoothing", self.shots.finish):
-            assert self.first is not None
-            done += self.color(self.undecided.pop(self.first + decided.frame), decided.kind)
+            done += self.color(self.undecided.popleft(), decided.kind)
         return done + self.collect(self.stabilizer.finish())
 
     def collect(self, stable: list[StableColor]) -> list[Colored]:

@@ -70,7 +70,7 @@ class Crew:
     def join(self) -> None:
         """Wait for every thread; a Ctrl-C meanwhile stops them and comes first among the errors."""
         for worker in self.workers:
-            while not worker.over.is_set():
+            while worker.ident is not None and not worker.over.is_set():
                 try:
                     worker.over.wait(0.5)
                 except BaseException as error:
