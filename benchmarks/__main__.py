@@ -13,6 +13,7 @@ from benchmarks.network import network
 from benchmarks.plots import draw_all
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
+from benchmarks.segments import segments
 from benchmarks.shots import shots
 from benchmarks.temporal.run import temporal
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
@@ -33,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     others = commands.add_parser("peers", help="networks of other colourisers' size, and their way through files")
     others.add_argument("--frames", type=int, default=24)
     others.add_argument("--seconds", type=float, default=10, help="for each network (default: %(default)s)")
+    parts = commands.add_parser("segments", help="what encoding in segments costs in bytes, time and colour")
+    parts.add_argument("--seconds", type=float, default=300, help="of the film (default: %(default)s)")
+    parts.add_argument("--runs", type=int, default=3)
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -73,6 +77,9 @@ def main(argv: list[str] | None = None) -> int:
         film = make_film([args.clips / f"{c}.mp4" for c in CLIPS], args.work / "1080p-10s.mp4",
                          width=1920, height=1080, seconds=10)  # fmt: skip
         save("peers", peers(film, frames=args.frames, seconds=args.seconds))
+    elif args.command == "segments":
+        clip = args.clips / "his_girl_friday.mp4"
+        save("segments", segments(clip, args.work, seconds=args.seconds, runs=args.runs))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "live":

@@ -15,6 +15,7 @@ TEMPLATES = {  # of each result, in the order of the README
     "network": "network",
     "int8": "int8",
     "peers": "peers",
+    "segments": "segments",
     "memory": "memory",
     "quality": "quality",
     "temporal": "temporal",
