@@ -70,6 +70,15 @@ def export_onnx(generator: BinsGenerator | UNet, path: Path, facts: dict[str, st
     path.write_bytes(model.SerializeToString())
 
 
+def add_facts(path: Path, facts: dict[str, str]) -> None:
+    """Write `facts` into the metadata of the model file at `path`, beside those that are there or in their place."""
+    model = onnx.load(path)
+    told = {p.key: p.value for p in model.metadata_props} | facts
+    del model.metadata_props[:]
+    helper.set_model_props(model, told)
+    path.write_bytes(model.SerializeToString())
+
+
 def samples(generator: BinsGenerator | UNet) -> tuple[dict[str, Tensor], tuple[dict[int, Any], ...]]:
     """Inputs to trace the generator with, by name, and which of their dimensions are free."""
     batch, rows, columns = (

@@ -37,9 +37,11 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)); the trace of the root is the sum of the singular values of
     A^T B, where C_a = A A^T and C_b = B B^T, which needs no matrix root and holds for fewer samples than features.
+    With more samples A and B are replaced by the triangular factors of their QR decompositions, which are smaller.
     """
     means = a.mean(0), b.mean(0)
     roots = [(x - m).astype(np.float64) / np.sqrt(len(x) - 1) for x, m in zip((a, b), means, strict=True)]
+    roots = [np.linalg.qr(r, "r") if len(r) > r.shape[1] else r for r in roots]
     shared = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
     spread = sum(float((r**2).sum()) for r in roots)
     return float(((means[0] - means[1]) ** 2).sum()) + spread - 2.0 * float(shared)

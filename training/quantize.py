@@ -40,7 +40,7 @@ def quantize(model: ModelFile, calibration: Sequence[dict[str, np.ndarray]]) -> 
         nncf.Dataset(calibration),
         subset_size=len(calibration),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=convolutions(network)[-kept(model) :]),
+        ignored_scope=nncf.IgnoredScope(names=in_f32(network, model), validate=False),
         advanced_parameters=AdvancedQuantizationParameters(
             overflow_fix=OverflowFix.ENABLE, activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         ),
@@ -50,6 +50,34 @@ def quantize(model: ModelFile, calibration: Sequence[dict[str, np.ndarray]]) -> 
 def kept(model: ModelFile) -> int:
     """How many of the last convolutions stay in f32: one more where each cell has a temperature of its own."""
     return KEPT + (model.config.get("sureness") is not None)
+
+
+def in_f32(network: ov.Model, model: ModelFile) -> list[str]:
+    """Names of the layers that stay in f32: the last convolutions, all that makes colour of the logits, and what is
+    known until a convolution takes it, so that what is certain comes out as it went in."""
+    names = convolutions(network)[-kept(model) :]
+    if not model.takes_conditions:
+        return names
+    nodes = {n.get_friendly_name(): n for n in network.get_ordered_ops()}
+    before = ancestors(nodes[names[0]])
+    after = [name for name in nodes if name not in before]
+    known = [name for name, node in nodes.items() if name in before and "Convolution" not in node.get_type_name()]
+    sources = {name: ancestors(nodes[name]) | {name} for name in known}
+    told = [name for name in known if "conditions" in sources[name] and not sources[name] & set(convolutions(network))]
+    return list(dict.fromkeys([*names, *after, *told]))
+
+
+def ancestors(node: ov.Node) -> set[str]:
+    """Names of all nodes that `node` is computed from."""
+    found: set[str] = set()
+    left = [node]
+    while left:
+        for value in left.pop().input_values():
+            source = value.get_node()
+            if source.get_friendly_name() not in found:
+                found.add(source.get_friendly_name())
+                left.append(source)
+    return found
 
 
 def fold_constants(network: ov.Model) -> ov.Model:

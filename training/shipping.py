@@ -15,7 +15,7 @@ import torch
 from training.card import facts_of, write_card, write_results
 from training.decoding import learn, sweep
 from training.evaluate import baselines, evaluate
-from training.export import export_onnx, export_safetensors
+from training.export import add_facts, export_onnx, export_safetensors
 from training.perceptual import SqueezeNet
 from training.pictures import open_pictures
 from training.runs import load_checkpoint
@@ -82,7 +82,7 @@ def run_export(args: argparse.Namespace) -> int:
     for label, file in (dict(args.beside) | {"model": args.out}).items():
         backend, _ = make_backend("openvino", open_model(file))
         scores[label] = evaluate(photos, backend.predict, features=features).to_dict()
-    export_onnx(generator, args.out, facts_of(run, scores["model"]))
+    add_facts(args.out, facts_of(run, scores["model"]))
     if args.safetensors:
         export_safetensors(generator, args.safetensors, run)
     write_card(args.out, run, scores, curve, learnt, before)

@@ -102,3 +102,13 @@ def test_folding_leaves_no_bias_that_nncf_would_not_see():
 )
 def test_what_is_lost_is_said(change, words):
     assert loss(FIGURES, dataclasses.replace(FIGURES, **change)) == words
+
+
+def test_the_first_shard_there_is_calibrates(tmp_path):
+    from benchmarks.int8 import first_shard
+
+    with pytest.raises(FileNotFoundError, match="holds no shard of training photographs"):
+        first_shard(tmp_path)
+    for name in ("val.tar", "val_film.tar", "pictures-01.tar", "pictures-00.tar"):
+        (tmp_path / name).touch()
+    assert first_shard(tmp_path).name == "pictures-00.tar"
