@@ -151,7 +151,7 @@ def test_keys_and_mouse_steer_the_window(screen, window, tmp_path):
     screen.press("s")
     wait_for(lambda: list(tmp_path.glob("*.png")))
     screen.press("r")
-    wait_for(lambda: list(tmp_path.glob(".*.part.mp4")))
+    wait_for(lambda: list(tmp_path.glob(".vidcolor-*.part")))
     time.sleep(0.5)
     screen.press("r")
     (recording,) = wait_for(lambda: list(tmp_path.glob("vidcolor-*.mp4")))

@@ -4,10 +4,16 @@ import dataclasses
 import subprocess
 import sys
 
+import av
 import pytest
 
+from tests.films import read
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.run import colorize_film
+from vidcolor.options import EncodeOptions
+from vidcolor.video.encoder import Encoder, video_settings
+from vidcolor.video.muxer import Muxer
+from vidcolor.video.reader import Reader
 
 
 def color(colorizer, source, target, **changes):
@@ -57,6 +63,39 @@ def test_settings_a_codec_refuses(colorizer, short_film, tmp_path, changes, text
     with pytest.raises((OutputError, OptionError), match=text):
         color(colorizer, short_film, tmp_path / "out.mov", **changes)
     assert list(tmp_path.iterdir()) == []
+
+
+def write(source, target, *, overwrite, before_the_end=lambda: None):
+    """One frame by way of a muxer."""
+    with Reader(source) as reader:
+        settings = video_settings(reader.info, EncodeOptions(), "x264")
+        muxer = Muxer(target, reader.info, settings, codec="x264", overwrite=overwrite)
+        encoder = Encoder(settings, muxer.video.codec_context)
+        frame = next(item for item in reader if isinstance(item, av.VideoFrame))
+        muxer.mux_video([*encoder.encode(frame), *encoder.finish()])
+        before_the_end()
+        muxer.finish()
+
+
+def test_a_target_that_appears_meanwhile_stays(short_film, tmp_path):
+    target = tmp_path / "out.mp4"
+    with pytest.raises(OutputError, match="exists already; add -y"):
+        write(short_film, target, overwrite=False, before_the_end=lambda: target.write_text("another run's"))
+    assert target.read_text() == "another run's"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    write(short_film, target, overwrite=True)
+    assert len(read(target).frames) == 1
+
+
+def test_a_link_stays_one_and_names_may_be_long(short_film, tmp_path):
+    (tmp_path / "far").mkdir()
+    link, film = tmp_path / "link.mp4", tmp_path / "far" / f"{'n' * 251}.mp4"
+    link.symlink_to(film)
+    for _ in range(2):
+        write(short_film, link, overwrite=True)
+        assert link.is_symlink()
+        assert len(read(film).frames) == 1
+    assert [p.name for p in (tmp_path / "far").iterdir()] == [film.name]
 
 
 FULL = """

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.stream import VideoStream
 
-from vidcolor.color.encoding import UNSPECIFIED
 from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
-from vidcolor.options import CODECS, EncodeOptions
-from vidcolor.video.encoder import EVEN_ONLY, PRIMARIES, Encoder, VideoSettings, divides, encoder_options
+from vidcolor.options import EncodeOptions
+from vidcolor.video.encoder import Encoder, VideoSettings, video_settings
 from vidcolor.video.faults import reason
-from vidcolor.video.formats import choose_format, copy_properties, plane
-from vidcolor.video.muxer import container_for, default_codec
+from vidcolor.video.formats import copy_properties, plane
+from vidcolor.video.info import FilmInfo
+from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.probe import encoding_of
+from vidcolor.video.sidedata import rotation_matrix
 from vidcolor.video.target import check_target
 
 TICKS = Fraction(1, 90_000)
+RATE = Fraction(30)  # frames a second that an encoder reckons with; every frame has a time stamp of its own
 WAITING = 30  # frames that may wait for the encoder; any more are dropped and counted
 PRESET = "veryfast"  # for x264 and x265 while the picture is live
 
@@ -47,8 +48,6 @@ class Recorder:
         check_target(target, overwrite=options.overwrite)
         self.target, self.options = target, options
         self.codec = options.codec or default_codec(target)
-        self.name = container_for(target)
-        self.partial = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
         self.frames = self.dropped = 0
         self.error: VidcolorError | None = None
         self.queue: queue.Queue[Shown | None] = queue.Queue(WAITING)
@@ -76,58 +75,56 @@ class Recorder:
             first = self.queue.get()
             if first is not None:
                 self.write(first)
-                os.replace(self.partial, self.target)
         except VidcolorError as error:
             self.error = error
         except (av.FFmpegError, OSError, ValueError) as error:
             self.error = OutputError(f"{self.target}: recording stopped, {reason(error)}; check the disk")
-        finally:
-            self.partial.unlink(missing_ok=True)
 
     def write(self, first: Shown) -> None:
-        settings = self.settings(first)
-        with av.open(str(self.partial), "w", format=self.name) as container:
-            stream = container.add_stream(settings.encoder, rate=30)
-            assert isinstance(stream, VideoStream)
-            settings.configure(stream.codec_context)
-            stream.time_base = settings.time_base
-            encoder = Encoder(settings, stream.codec_context)
-            shown: Shown | None = first
-            last = -1
-            while shown is not None:
-                stamp = max(last + 1, round((shown.taken - first.taken) / TICKS))
-                frame = shown.frame.reformat(settings.width, settings.height, settings.pix_fmt)
-                if frame is shown.frame:
-                    frame = copied(frame)  # other outputs use it too
-                frame.pts, frame.time_base, last = stamp, TICKS, stamp
-                for packet in encoder.encode(frame):
-                    packet.stream = stream
-                    container.mux(packet)
-                self.frames += 1
-                shown = self.queue.get()
-            for packet in encoder.finish():
-                packet.stream = stream
-                container.mux(packet)
+        """All frames, until None comes."""
+        info = info_of(first)
+        settings = video_settings(info, self.encode_options(), self.codec)
+        muxer = Muxer(self.target, info, settings, codec=self.codec, overwrite=self.options.overwrite)
+        try:
+            self.encode(first, settings, muxer)
+            muxer.finish()
+        except BaseException:
+            muxer.abandon()
+            raise
 
-    def settings(self, first: Shown) -> VideoSettings:
-        """Settings of the file, from its first frame."""
-        frame = first.frame
-        encoder, name = CODECS[self.codec], frame.format.name
-        available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
-        if encoder in EVEN_ONLY:
-            available = [n for n in available if divides(n, frame.width, frame.height)]
-        pix_fmt = choose_format(available, name, self.options.pix_fmt, self.codec)
-        encoding = encoding_of(name, pix_fmt, frame.width, frame.height, frame.colorspace, frame.color_range)
-        options = dict(encoder_options(self.codec, encoder, self.options))
-        if encoder in ("libx264", "libx265"):
-            options.setdefault("preset", PRESET)
-        tags = frame.color_primaries, frame.color_trc
-        if tags == (UNSPECIFIED, UNSPECIFIED):
-            tags = PRIMARIES.get(encoding.matrix, tags)  # those that a player assumes, as for films
-        return VideoSettings(
-            encoder, tuple(options.items()), frame.width, frame.height, pix_fmt, encoding, TICKS, None, first.aspect,
-            None, *tags,
-        )  # fmt: skip
+    def encode(self, first: Shown, settings: VideoSettings, muxer: Muxer) -> None:
+        encoder = Encoder(settings, muxer.video.codec_context)
+        shown: Shown | None = first
+        last = -1
+        while shown is not None:
+            stamp = max(last + 1, round((shown.taken - first.taken) / TICKS))
+            frame = shown.frame.reformat(settings.width, settings.height, settings.pix_fmt)
+            if frame is shown.frame:
+                frame = copied(frame)  # other outputs use it too
+            frame.pts, frame.time_base, last = stamp, TICKS, stamp
+            muxer.mux_video(encoder.encode(frame))
+            self.frames += 1
+            shown = self.queue.get()
+        muxer.mux_video(encoder.finish())
+
+    def encode_options(self) -> EncodeOptions:
+        """The user's, with a preset that is fast enough for a live picture."""
+        if self.options.preset is None and self.codec in ("x264", "x265"):
+            return replace(self.options, preset=PRESET)
+        return self.options
+
+
+def info_of(first: Shown) -> FilmInfo:
+    """A recording as a film, from its first frame."""
+    frame = first.frame
+    encoding = encoding_of(
+        frame.format.name, frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range
+    )
+    matrix = rotation_matrix(first.rotation) if first.rotation else None
+    return FilmInfo(
+        frame.width, frame.height, frame.format.name, encoding, TICKS, RATE, 0, aspect=first.aspect, is_tagged=False,
+        display_matrix=matrix, primaries=frame.color_primaries, transfer=frame.color_trc,
+    )  # fmt: skip
 
 
 def copied(frame: av.VideoFrame) -> av.VideoFrame:

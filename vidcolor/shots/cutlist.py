@@ -13,8 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
@@ -23,7 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from vidcolor.errors import OptionError, OutputError
+from vidcolor.atomic import write_whole
+from vidcolor.errors import OptionError
 
 FORMAT = "vidcolor shots 1"
 KINDS = ("first", "cut", "dissolve")
@@ -69,11 +68,11 @@ class ShotList:
         return cls(tuple(shots), source, rate)
 
 
-def write_shots(path: Path, shots: ShotList) -> None:
+def write_shots(path: Path, shots: ShotList, *, overwrite: bool = True) -> None:
     """Write the list as JSON, in one step, so that `path` is never half a list.
 
     Raises:
-        OutputError: the folder does not exist, cannot be written to, or is full.
+        OutputError: the folder does not exist, cannot be written to, or is full; or `path` exists without `overwrite`.
     """
     content = {
         "format": FORMAT,
@@ -81,26 +80,7 @@ def write_shots(path: Path, shots: ShotList) -> None:
         "rate": str(shots.rate) if shots.rate else None,
         "shots": [asdict(s) for s in shots.shots],
     }
-    replace_file(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step.
-
-    Raises:
-        OutputError: the folder does not exist, cannot be written to, or is full.
-    """
-    partial: str | None = None
-    try:
-        handle, partial = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(partial, 0o644)  # mkstemp lets only the owner read
-        os.replace(partial, path)
-    except OSError as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    write_whole(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), overwrite=overwrite)
 
 
 def read_shots(path: Path) -> ShotList:

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from vidcolor.atomic import write_whole
 from vidcolor.color.proxy import LumaProxy
 from vidcolor.errors import OutputError
 from vidcolor.options import SHEETS, SHOT_LIST
-from vidcolor.shots.cutlist import ShotList, replace_file, write_shots
+from vidcolor.shots.cutlist import ShotList, write_shots
 from vidcolor.shots.sheet import shot_sheet
 from vidcolor.video.target import check_target
 
@@ -29,6 +30,7 @@ class ShotReport:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
+        self.overwrite = False
         self.draws = any(path.suffix.lower() in SHEETS for path in paths)
         self.starts: list[tuple[int, str]] = []
         self.times: list[Fraction | None] = []  # of the starts, in seconds
@@ -69,6 +71,7 @@ class ShotReport:
             OutputError: a path is the film or the cut list that is read; or it exists and `overwrite` is off; or it
                 cannot be written.
         """
+        self.overwrite = overwrite
         for path in self.paths:
             check_target(path, overwrite=overwrite, source=source)
             if given is not None and given.exists() and path.exists() and path.samefile(given):
@@ -101,9 +104,9 @@ class ShotReport:
         for path in self.paths:
             try:
                 if path.suffix.lower() == SHOT_LIST:
-                    write_shots(path, shots)
+                    write_shots(path, shots, overwrite=self.overwrite)
                 else:
-                    write_sheet(path, shot_sheet(self.middles, shots))
+                    write_sheet(path, shot_sheet(self.middles, shots), overwrite=self.overwrite)
             except OutputError as error:
                 failed.append(str(error))
         return failed
@@ -163,16 +166,17 @@ def encode(rgb: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def write_sheet(path: Path, pages: list[bytes]) -> None:
+def write_sheet(path: Path, pages: list[bytes], *, overwrite: bool = True) -> None:
     """One PDF; or one picture a page, NAME.png, or NAME-1.png, NAME-2.png and so on."""
     form = SHEETS[path.suffix.lower()]
     pictures = [Image.open(io.BytesIO(page)) for page in pages]
     if form == "PDF":
         out = io.BytesIO()
         pictures[0].save(out, form, save_all=True, append_images=pictures[1:], resolution=150)
-        replace_file(path, out.getvalue())
+        write_whole(path, out.getvalue(), overwrite=overwrite)
         return
     for number, picture in enumerate(pictures, 1):
         out = io.BytesIO()
         picture.save(out, form, quality=QUALITY)
-        replace_file(path.with_stem(f"{path.stem}-{number}") if len(pages) > 1 else path, out.getvalue())
+        place = path.with_stem(f"{path.stem}-{number}") if len(pages) > 1 else path
+        write_whole(place, out.getvalue(), overwrite=overwrite)

@@ -79,7 +79,7 @@ def test_a_recording_that_is_stopped_is_kept(cast, tmp_path, number):
     with peer("send", cast, f"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts"):
         process = vidcolor(f"udp://127.0.0.1:{port}", "-o", out, "--crf", "5")
         deadline = time.monotonic() + 60
-        while not any(p.stat().st_size > 20_000 for p in tmp_path.glob(".out*")):
+        while not any(p.stat().st_size > 20_000 for p in tmp_path.glob(".vidcolor-*")):
             assert time.monotonic() < deadline
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.1)

@@ -18,7 +18,7 @@ from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import HTTP, LIVE, scheme
 from vidcolor.live.streams.source import Source, why
 from vidcolor.live.streams.timeline import Running
-from vidcolor.video.muxer import codec_name
+from vidcolor.video.output import codec_name
 from vidcolor.video.reader import Reader
 
 Item = av.VideoFrame | Packet

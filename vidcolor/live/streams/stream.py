@@ -133,7 +133,9 @@ class StreamJob:
         else:
             settings = video_settings(reader.info, encode, codec)
         others, covers = reader.others, reader.covers
-        return settings, lambda: Muxer(path, reader.info, settings, codec=codec, others=others, covers=covers)
+        return settings, lambda: Muxer(
+            path, reader.info, settings, codec=codec, others=others, covers=covers, overwrite=encode.overwrite
+        )
 
     def to_outlet(self, outlet: Outlet) -> tuple[VideoSettings, Callable[[], StreamMuxer]]:
         """The same where it is a stream."""

@@ -7,7 +7,7 @@ import io
 import av
 from av.stream import Stream
 
-from vidcolor.video.muxer import kept_tags
+from vidcolor.video.output import kept_tags
 from vidcolor.video.reader import Reader
 
 
