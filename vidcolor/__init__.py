@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ PUBLIC = {
 __all__ = ["ColorizeOptions", "Colorizer", "colorize", "errors"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import public names when they are first used, so that `import vidcolor` loads nothing heavy."""
     if name in PUBLIC:
         return getattr(import_module(PUBLIC[name]), name)

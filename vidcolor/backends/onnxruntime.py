@@ -28,7 +28,8 @@ class OnnxBackend:
         self.description = f"ONNX Runtime {ort.__version__}, CPU, f32"
 
     def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
-        return self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+        ab: np.ndarray = self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+        return ab
 
     def likely(
         self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
@@ -92,7 +93,8 @@ class RtxBackend:
 
     def predict(self, lightness: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         self.shapes.check(self.name, lightness.shape)
-        return self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+        ab: np.ndarray = self.session.run(["ab"], inputs(self.model, lightness, conditions))[0]
+        return ab
 
     def likely(
         self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
@@ -121,7 +123,7 @@ def reason(error: Exception) -> str:
     return str(error).splitlines()[0].rsplit(" : ", 1)[-1]
 
 
-def rtx_devices() -> list:
+def rtx_devices() -> list[ort.OrtEpDevice]:
     """Cards that the provider can run on; registers it with ONNX Runtime."""
     import onnxruntime_ep_nv_tensorrt_rtx as provider
 
@@ -140,7 +142,8 @@ def rtx_devices() -> list:
 def provider_version() -> str:
     import onnxruntime_ep_nv_tensorrt_rtx as provider
 
-    return provider.__version__
+    told: str = provider.__version__
+    return told
 
 
 def provider_options(model: ModelFile, shapes: Shapes, runtime_cache: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from vidcolor.errors import ModelError
 from vidcolor.models.files import ModelFile
 
 X86 = ("x86_64", "amd64", "i386", "i686", "x86")
+Key = tuple[str, tuple[int, ...]]  # of a compiled network: its output, and the shape of L*
 KEPT = 4  # compiled shapes, each of some 70 MB; a film has one or two, a folder of photographs one for each
 
 
@@ -111,7 +112,8 @@ class Compiled:
             request = self.network.create_infer_request()
         try:
             # Shared memory is not copied on the way in; what comes out belongs to the request, so it is.
-            return request.infer(given, share_inputs=True, share_outputs=True)[0].copy()
+            answer: np.ndarray = request.infer(given, share_inputs=True, share_outputs=True)[0].copy()
+            return answer
         finally:
             self.idle.append(request)
 
@@ -120,10 +122,10 @@ class Newest:
     """The compiled networks used last, at most `count`. One is compiled at a time; those there do not wait for it."""
 
     def __init__(self, count: int) -> None:
-        self.count, self.kept = count, OrderedDict[tuple, Compiled]()
+        self.count, self.kept = count, OrderedDict[Key, Compiled]()
         self.looking, self.compiling = threading.Lock(), threading.Lock()
 
-    def get(self, key: tuple, make: Callable[[], Compiled]) -> Compiled:
+    def get(self, key: Key, make: Callable[[], Compiled]) -> Compiled:
         if found := self._find(key):
             return found
         with self.compiling:
@@ -137,7 +139,7 @@ class Newest:
                 self.kept[key] = made
             return made
 
-    def _find(self, key: tuple) -> Compiled | None:
+    def _find(self, key: Key) -> Compiled | None:
         with self.looking:
             if key in self.kept:
                 self.kept.move_to_end(key)

@@ -53,7 +53,7 @@ class PyTorchBackend:
         self, lightness: np.ndarray, conditions: np.ndarray | None = None, count: int = 5
     ) -> tuple[np.ndarray, np.ndarray]:
         centres = centres_of(self.model)
-        return ranked(self._run(self.generator.logits, lightness, conditions), centres, count)  # type: ignore[arg-type]
+        return ranked(self._run(self.generator.logits, lightness, conditions), centres, count)
 
     def _run(self, network: Callable[..., Tensor], lightness: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
         given = inputs(self.model, lightness, conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class TensorRTBackend:
 class Graph:
     """One shape: pinned buffers on the host, fixed ones on the card, the whole run captured as a CUDA graph."""
 
-    def __init__(self, network, shapes: Sequence[tuple[int, ...]], stride: int) -> None:
+    def __init__(self, network: Callable[..., Tensor], shapes: Sequence[tuple[int, ...]], stride: int) -> None:
         n, _, h, w = shapes[0]
         self.hosts = [torch.empty(s, pin_memory=True) for s in shapes]
         self.sources = [torch.zeros(s, device="cuda") for s in shapes]

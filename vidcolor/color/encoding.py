@@ -117,4 +117,5 @@ def fit_gamut(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int) -> 
     luma = luma[..., None]
     room = np.where(difference > 0, 1.0 - luma, luma)
     share = np.minimum(1.0, room / np.maximum(np.abs(difference), 1e-6))
-    return share.min(-1)
+    least: np.ndarray = share.min(-1)
+    return least

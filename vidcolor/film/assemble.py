@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.film.packets import read_footer, read_packets, stamps
@@ -16,7 +17,11 @@ from vidcolor.video.muxer import Muxer
 
 
 def assemble(
-    muxer: Muxer, segments: Sequence[Path], others: Iterable[Packet], *, check: Callable[[], None] = lambda: None
+    muxer: Muxer,
+    segments: Sequence[Path],
+    others: Iterable[Packet[Stream]],
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Mux the packet files `segments`, in order, and the packets of other streams; the muxer is not finished yet.
 
@@ -49,7 +54,7 @@ def check_headers(muxer: Muxer, segments: Sequence[Path]) -> None:
             raise OutputError(f"{path}: was encoded with other headers than the target's; start anew")
 
 
-def video_packets(segments: Sequence[Path]) -> Iterator[Packet]:
+def video_packets(segments: Sequence[Path]) -> Iterator[Packet[Stream]]:
     """All packets of the picture, with decoding times."""
     order = [pts for path in segments for pts in stamps(path)]
     decoding = iter(decoding_times(order))
@@ -79,13 +84,13 @@ def decoding_times(order: Sequence[int]) -> list[int]:
     return [pts - shift for pts in rising[:delay]] + rising[: len(rising) - delay]
 
 
-def merged(video: Iterable[Packet], others: Iterable[Packet]) -> Iterator[tuple[bool, Packet]]:
+def merged(video: Iterable[Packet[Stream]], others: Iterable[Packet[Stream]]) -> Iterator[tuple[bool, Packet[Stream]]]:
     """Packets of the picture (True) and others (False) by decoding time, so that the container holds little back."""
     both = heapq.merge(timed(video, True), timed(others, False), key=lambda item: item[0])
     return ((is_video, packet) for _, is_video, packet in both)
 
 
-def timed(packets: Iterable[Packet], is_video: bool) -> Iterator[tuple[Fraction, bool, Packet]]:
+def timed(packets: Iterable[Packet[Stream]], is_video: bool) -> Iterator[tuple[Fraction, bool, Packet[Stream]]]:
     """Packets with their decoding time in seconds; one without a time comes with the one before."""
     last = Fraction(0)
     for packet in packets:

@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import VidcolorError
 
@@ -62,7 +63,7 @@ class PacketWriter:
         self.file.write(data)
         self.digest.update(data)
 
-    def write(self, packet: Packet) -> None:
+    def write(self, packet: Packet[Stream]) -> None:
         """Append a packet with its PTS, duration and key flag.
 
         Raises:
@@ -175,7 +176,7 @@ def stamps(path: Path) -> list[int]:
     return [RECORD.unpack(record)[0] for record, data in records(path) if data]
 
 
-def read_packets(path: Path) -> Iterator[Packet]:
+def read_packets(path: Path) -> Iterator[Packet[Stream]]:
     """The packets, without DTS."""
     time_base = read_footer(path).time_base
     for record, data in records(path):

@@ -105,4 +105,5 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
     def one(value: object) -> object:
         return str(value) if isinstance(value, Fraction | os.PathLike) else value
 
-    return json.loads(json.dumps(values, default=one))
+    given_back: dict[str, Any] = json.loads(json.dumps(values, default=one))
+    return given_back

@@ -22,7 +22,7 @@ from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
-from vidcolor.film.source import frames_from, frames_of
+from vidcolor.film.source import Numbered, frames_from, frames_of
 from vidcolor.film.work import folder_of, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
@@ -175,7 +175,7 @@ class Film:
             starts += [(frame, kind, None if time == "None" else Fraction(time)) for frame, kind, time in done.shots]
         self.shots.recall(starts, plan.frames)
 
-    def frames(self, plan: FilmPlan, segment: Segment | None, memory: FrameMemory) -> Iterator:
+    def frames(self, plan: FilmPlan, segment: Segment | None, memory: FrameMemory) -> Iterator[Numbered]:
         """The source's frames with their numbers, from the segment to go on with."""
         if segment is None:
             return enumerate(item for item in self.reader if not isinstance(item, Packet))
@@ -266,7 +266,7 @@ class FilmRun:
             plan, film.settings, colorizer, film.clocks[2], film.hooks.watch, lambda: film.exact, colored.check
         )
 
-    def run(self, frames: Iterator) -> None:
+    def run(self, frames: Iterator[Numbered]) -> None:
         def work() -> None:
             self.runner.start_reader(frames)
             self.runner.start_writer(self.writer.write)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVarTuple
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from vidcolor.film.plan import Mark, Segment, first_segment, following
 from vidcolor.film.rules import Rules
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Colored, Prepared
-from vidcolor.shots.detector import GivenShots, ShotDetector, Shots
+from vidcolor.shots.detector import Decided, GivenShots, ShotDetector, Shots
+
+Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,22 @@ class Segmenter:
         self.past: deque[Past] = deque(maxlen=self.rules.lead_in)
         self.began: Fraction | None = None  # time of the segment's first frame
 
-    def push(self, item: Prepared) -> list:
+    def push(self, item: Prepared) -> list[Colored | Closed]:
         """Take the next frame of the film."""
         if self.newest is None and not hasattr(self, "segment"):
             self.begin(first_segment(mark_of(item)))
         self.newest = item
         self.undecided.append(item)
-        done: list = []
+        done: list[Colored | Closed] = []
         for decided in self.timed(self.shots.push, item.proxy.lightness):
             done += self.decide(decided.kind)
         return done
 
-    def finish(self) -> list:
+    def finish(self) -> list[Colored | Closed]:
         """The film is over."""
         if self.newest is None:
             return []
-        done: list = []
+        done: list[Colored | Closed] = []
         while self.undecided:
             before = self.segment
             for decided in self.timed(self.shots.finish):
@@ -105,12 +108,12 @@ class Segmenter:
                     break
             else:
                 break
-        return done + self.colored(self.colorizer.finish()) + [self.closed(self.newest.number, None)]
+        return [*done, *self.colored(self.colorizer.finish()), self.closed(self.newest.number, None)]
 
-    def timed(self, work: Callable, *args):
+    def timed(self, work: Callable[[*Given], list[Decided]], *args: *Given) -> list[Decided]:
         return self.colorizer.clocks[1].time("smoothing", work, *args)
 
-    def decide(self, kind: str) -> list:
+    def decide(self, kind: str) -> Sequence[Colored | Closed]:
         """It is known of the frame that waits first whether a shot begins with it."""
         item = self.undecided.popleft()
         if self.ends(item, kind):
@@ -134,9 +137,9 @@ class Segmenter:
         passed = item.time - self.began
         return passed >= (self.rules.shortest if kind else self.rules.longest)
 
-    def close(self, item: Prepared, kind: str) -> list:
+    def close(self, item: Prepared, kind: str) -> list[Colored | Closed]:
         """End the segment before `item`, and give what waits to the one that follows."""
-        done: list = self.colored(self.colorizer.finish())
+        done: list[Colored | Closed] = [*self.colored(self.colorizer.finish())]
         lead = [] if kind else list(self.past)
         start = lead[0].mark if lead else mark_of(item)
         ended = self.closed(item.number - 1, None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.film.packets import PacketWriter
@@ -15,7 +16,7 @@ from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Colored
 from vidcolor.temporal.clock import Clock
 from vidcolor.video.encoder import Encoder, VideoSettings
-from vidcolor.video.muxer import disk_failure
+from vidcolor.video.faults import disk_failure
 
 Watch = Callable[[av.VideoFrame], None]
 
@@ -57,10 +58,10 @@ class SegmentWriter:
                 self.encoder = self.clock.time("encode", Encoder, self.settings)
             self.keep(self.clock.time("encode", list, self.encoder.encode(frame)))
 
-    def keep(self, packets: list[Packet]) -> None:
+    def keep(self, packets: list[Packet[Stream]]) -> None:
         self.clock.time("mux", self.append, packets)
 
-    def append(self, packets: list[Packet]) -> None:
+    def append(self, packets: list[Packet[Stream]]) -> None:
         try:
             if self.packets is None:
                 number = len(self.plan.segments)

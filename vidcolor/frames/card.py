@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from av.video.frame import CudaContext
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from vidcolor.color.encoding import Encoding, luma_to_lightness
 from vidcolor.color.proxy import LumaProxy, make_proxy
@@ -25,8 +26,8 @@ from vidcolor.merge.chroma import chroma_coefficients
 from vidcolor.merge.tensors import Fused, Shape, code_values, color_planes, proxy_codes
 from vidcolor.options import EncodeOptions
 from vidcolor.video.device import SEMIPLANAR
-from vidcolor.video.encoder import FULL_RANGE, LIMITED_RANGE, VideoSettings, source_encoding
-from vidcolor.video.formats import STEPS, copy_properties, layout, plane
+from vidcolor.video.encoder import VideoSettings, source_encoding
+from vidcolor.video.formats import FULL_RANGE, LIMITED_RANGE, STEPS, copy_properties, layout, plane
 from vidcolor.video.hardware import choose_encoder, find_decoder
 from vidcolor.video.reader import Reader
 
@@ -209,5 +210,5 @@ def is_semiplanar(frame: av.VideoFrame) -> bool:
 def samples(frame: av.VideoFrame, depth: int) -> tuple[Tensor, int]:
     """A frame's luma as a tensor in the memory it is in, and the number of empty bits below its samples."""
     # the capsule itself, because PyAV does not take the stream that torch would ask for
-    luma = torch.from_dlpack(frame.planes[0].__dlpack__())
+    luma = from_dlpack(frame.planes[0].__dlpack__())
     return luma, 16 - depth if is_semiplanar(frame) and depth > 8 else 0

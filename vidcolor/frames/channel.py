@@ -28,7 +28,7 @@ class Channel:
     END = object()
 
     def __init__(self, stop: threading.Event, size: int, over: Callable[[], bool] = lambda: False) -> None:
-        self.queue: queue.Queue = queue.Queue(size)
+        self.queue: queue.Queue[object] = queue.Queue(size)
         self.stop, self.over = stop, over
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class LiveChannel(Channel):
         super().__init__(stop, size, over)
         self.size, self.limit, self.dropped = size, max(size, burst), 0
         self.began: float | None = None
-        self.items: deque = deque()
+        self.items: deque[object] = deque()
         self.frames = 0
         self.changed = threading.Condition()
 

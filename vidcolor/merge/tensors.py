@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from vidcolor.color.proxy import ProxySize
 from vidcolor.color.resize import halves, is_near
 from vidcolor.merge.chroma import HYSTERESIS
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 PITCH = 256  # bytes; the length of a row is a multiple of it. NVENC needs that, and it makes a download one plain copy
 
 
@@ -128,23 +131,23 @@ def store(codes: Tensor, depth: int, *, at_top: bool) -> Tensor:
     return F.pad(codes.to(torch.int32) << shift, (0, spare)).to(kind)
 
 
-class Fused:
+class Fused(Generic[Given, Result]):
     """`work` as one kernel where torch.compile can build it, else run as it is.
 
     Attributes:
         fault: why compiling failed, in one line; empty where it did not, or was not asked for.
     """
 
-    def __init__(self, work: Callable, *, compiles: bool) -> None:
+    def __init__(self, work: Callable[Given, Result], *, compiles: bool) -> None:
         self.work, self.fault = work, ""
-        self.run = torch.compile(work, dynamic=False) if compiles else work
+        self.run: Callable[Given, Result] = torch.compile(work, dynamic=False) if compiles else work
 
-    def __call__(self, *args):
+    def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
-            return self.run(*args)
+            return self.run(*args, **kwargs)
         except Exception as error:  # the compiler's errors have no base of their own
             if self.run is self.work:
                 raise
             self.run = self.work
             self.fault = str(error).strip().splitlines()[0]
-            return self.work(*args)
+            return self.work(*args, **kwargs)

@@ -32,7 +32,8 @@ class Attend(nn.Module):
         q = F.normalize(self._split(self.query(queries)), dim=-1) * self.sharpness.clamp(max=50.0)
         k = F.normalize(self._split(self.key(keys)), dim=-1)
         found = (q @ k.transpose(-1, -2)).softmax(-1) @ self._split(self.value(keys))
-        return self.out(found.transpose(1, 2).reshape(n, h, w, c))
+        mixed: Tensor = self.out(found.transpose(1, 2).reshape(n, h, w, c))
+        return mixed
 
     def _split(self, x: Tensor) -> Tensor:
         n, h, w, c = x.shape
@@ -56,7 +57,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.place(x)
-        tokens = x.permute(0, 2, 3, 1)
+        tokens: Tensor = x.permute(0, 2, 3, 1)
         seen = self.before(tokens)
         tokens = tokens + self.attend(seen, seen)
         tokens = tokens + self.mix(self.between(tokens))
@@ -73,9 +74,10 @@ class Recall(nn.Module):
         self.attend = Attend(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = x.permute(0, 2, 3, 1)
+        tokens: Tensor = x.permute(0, 2, 3, 1)
         coarse = F.avg_pool2d(x, 2).permute(0, 2, 3, 1)
-        return (tokens + self.attend(self.before(tokens), self.before(coarse))).permute(0, 3, 1, 2)
+        tokens = tokens + self.attend(self.before(tokens), self.before(coarse))
+        return tokens.permute(0, 3, 1, 2)
 
 
 class Known(nn.Module):
@@ -98,4 +100,5 @@ class Known(nn.Module):
         if factor > 1:
             weighted, mean = F.avg_pool2d(weighted, factor), F.avg_pool2d(trust, factor)
             most = F.max_pool2d(trust, factor)
-        return self.layers(torch.cat((weighted / (mean + 1e-4), mean, most), 1))
+        features: Tensor = self.layers(torch.cat((weighted / (mean + 1e-4), mean, most), 1))
+        return features

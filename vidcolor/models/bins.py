@@ -86,7 +86,8 @@ class BinsGenerator(nn.Module):
                 x = self.blocks(x)
             elif i == 1:
                 x = self.recall(x)
-        return self.head(x)
+        found: Tensor = self.head(x)
+        return found
 
     def decode(self, logits: Tensor, lightness: Tensor | None = None) -> Tensor:
         """Logits to a*b* by the prior-corrected annealed mean of Zhang et al. 2016, with learnt offsets and colours.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -26,7 +27,7 @@ class GeneratorConfig:
     folded: bool = False  # batch norms are folded into the convolutions, as in every shipped model
 
     @classmethod
-    def from_dict(cls, values: dict) -> GeneratorConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> GeneratorConfig:
         """Read a config written by `to_dict`; unknown keys are an error, so a newer file is not half understood."""
         known = {f.name for f in fields(cls)}
         if unknown := set(values) - known:
@@ -34,7 +35,7 @@ class GeneratorConfig:
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**made)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 

@@ -26,11 +26,11 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
-        if stride == 1:
-            return self._conv_forward(x, self.weight, self.bias)
-        total = kernel - stride  # exact for sizes that are multiples of the stride
-        x = F.pad(x, (total // 2, total - total // 2) * 2)
-        return self._conv_forward(x, self.weight, self.bias)  # its own padding is nought
+        if stride > 1:  # then its own padding is nought
+            total = kernel - stride  # exact for sizes that are multiples of the stride
+            x = F.pad(x, (total // 2, total - total // 2) * 2)
+        made: Tensor = self._conv_forward(x, self.weight, self.bias)
+        return made
 
 
 def same_conv(cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1) -> SameConv:
@@ -50,7 +50,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and cin == cout
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
 
 

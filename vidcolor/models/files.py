@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from vidcolor.errors import ModelError
 
@@ -42,9 +43,10 @@ class ModelFile:
         return self.path.with_name(f"{self.path.stem}-int8.xml")
 
     @property
-    def config(self) -> dict:
+    def config(self) -> dict[str, Any]:
         """The GeneratorConfig as a dict."""
-        return json.loads(self.metadata["config"])
+        config: dict[str, Any] = json.loads(self.metadata["config"])
+        return config
 
 
 def open_model(path: Path | None = None) -> ModelFile:
@@ -87,7 +89,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     return found
 
 
-def read_varint(file) -> int | None:
+def read_varint(file: BinaryIO) -> int | None:
+    """A protobuf number; None at the end of the file, or where it is too long."""
     value = shift = 0
     while byte := file.read(1):
         value |= (byte[0] & 0x7F) << shift

@@ -18,7 +18,8 @@ class Up(nn.Module):
         """`known`, of the output's shape, is added between the two convolutions."""
         x = torch.cat((self.up(x), skip), 1)
         if known is None:
-            return self.convs(x)
+            done: Tensor = self.convs(x)
+            return done
         for i, layer in enumerate(self.convs):
             x = layer(x)
             if 2 * (i + 1) == len(self.convs):

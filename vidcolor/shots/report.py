@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -126,7 +127,7 @@ class ShotReport:
         return replace(found, shots=tuple(timed))
 
 
-class Thumbnails(Sequence):
+class Thumbnails(Sequence[np.ndarray]):
     """Pictures ``(h, w, 3)`` uint8 RGB, kept as JPEG."""
 
     def __init__(self) -> None:
@@ -138,8 +139,16 @@ class Thumbnails(Sequence):
     def __len__(self) -> int:
         return len(self.kept)
 
-    def __getitem__(self, index):
-        return np.asarray(Image.open(io.BytesIO(self.kept[index])))
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [decode(jpeg) for jpeg in self.kept[index]]
+        return decode(self.kept[index])
 
 
 def is_candidate(number: int) -> bool:
@@ -158,6 +167,10 @@ def thumbnail(proxy: LumaProxy, ab: np.ndarray) -> np.ndarray:
     rgb = cv2.cvtColor(np.dstack((proxy.lightness, chroma)), cv2.COLOR_LAB2RGB)
     size = WIDTH, max(1, round(WIDTH * height / width))
     return cv2.convertScaleAbs(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), alpha=255)
+
+
+def decode(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
 def encode(rgb: np.ndarray) -> bytes:

@@ -44,7 +44,8 @@ def to_grey(values: np.ndarray) -> np.ndarray:
     """BT.709 luma of R'G'B' ``(h, w, 3)``, or the grey itself, in 0..65535 as uint16."""
     if values.ndim == 3:
         values = values @ np.array([0.2126, 0.7152, 0.0722], values.dtype)
-    return np.rint(values).astype(np.uint16)
+    grey: np.ndarray = np.rint(values).astype(np.uint16)
+    return grey
 
 
 def narrow(values: np.ndarray) -> np.ndarray:

@@ -42,4 +42,5 @@ def enlarge_rows(plane: np.ndarray, height: int, rows: slice) -> np.ndarray:
     above = np.floor(place).astype(np.intp)
     below = np.minimum(above + 1, len(plane) - 1)
     share = (place - above).astype(np.float32)[:, None]
-    return plane[above] + (plane[below] - plane[above]) * share
+    enlarged: np.ndarray = plane[above] + (plane[below] - plane[above]) * share
+    return enlarged

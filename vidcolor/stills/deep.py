@@ -47,7 +47,8 @@ def scale(plane: np.ndarray, white: int) -> np.ndarray:
     if white == 65535:
         return plane
     table = np.rint(np.arange(65536).clip(0, white) * (65535.0 / white)).astype(np.uint16)
-    return table[plane]
+    scaled: np.ndarray = table[plane]
+    return scaled
 
 
 def white_of_pnm(data: bytes) -> int:

@@ -27,7 +27,8 @@ def grey_of(image: Image.Image, profile: bytes) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "LAB":
-        return lightness_signal(256)[np.asarray(image.getchannel("L"))]
+        signal: np.ndarray = lightness_signal(256)[np.asarray(image.getchannel("L"))]
+        return signal
     if image.mode == "I" and image.format == "PPM":
         return np.asarray(image).astype(np.uint16)  # Pillow has brought it to 0..65535
     if image.mode in ("F", "I"):

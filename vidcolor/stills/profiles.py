@@ -41,7 +41,8 @@ def neutral_curve(profile: bytes, mode: str) -> np.ndarray:
         return np.arange(65536, dtype=np.uint16)
     levels = np.asarray(made, np.float64)[0] @ [0.2126, 0.7152, 0.0722] * 257.0
     table = np.interp(np.arange(65536), np.arange(256) * 257.0, levels)
-    return np.rint(table).clip(0, 65535).astype(np.uint16)
+    curve: np.ndarray = np.rint(table).clip(0, 65535).astype(np.uint16)
+    return curve
 
 
 def cmyk_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

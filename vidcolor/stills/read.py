@@ -190,7 +190,7 @@ def white_of(format: str, data: bytes) -> int:
     if format == "PPM":
         return deep.white_of_pnm(data)
     bits = {"JPEG2000": deep.bits_of_jp2, "AVIF": deep.bits_of_avif}.get(format, lambda _: 8)(data)
-    return 2 ** min(bits, 16) - 1
+    return (1 << min(bits, 16)) - 1
 
 
 def further(count: int, word: str) -> list[str]:

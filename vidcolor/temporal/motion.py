@@ -36,9 +36,9 @@ class Motion:
 
     def find_warp(self, new: np.ndarray, old: np.ndarray, width: int, height: int) -> np.ndarray:
         """Where each cell of the `new` frame's grid was in the `old`: a warp, float32 ``(h', w', 2)``, x and y."""
-        flow = self.flow.calc(new, old, None)  # type: ignore[call-overload]
+        flow: np.ndarray = self.flow.calc(new, old, None)  # type: ignore[call-overload]
         cv2.patchNaNs(flow, 0.0)  # DIS returns NaN for very thin pictures
-        warp = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        warp: np.ndarray = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
         for i, stretch in enumerate((width / flow.shape[1], height / flow.shape[0])):
             warp[..., i] *= np.float32(stretch)
         warp += grid(width, height)
@@ -52,14 +52,18 @@ def to_grid(lightness: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def match(warped: np.ndarray, grid_lightness: np.ndarray) -> np.ndarray:
     """How well warped L* agrees with the L* of the frame it was warped to: 1 where they are equal, falling to 0."""
-    return np.exp(-(((warped - grid_lightness) / np.float32(TOLERANCE)) ** 2))
+    agreement: np.ndarray = np.exp(-(((warped - grid_lightness) / np.float32(TOLERANCE)) ** 2))
+    return agreement
 
 
 def warp_planes(planes: np.ndarray, warp: np.ndarray) -> np.ndarray:
     """`planes` ``(h', w')`` or ``(h', w', n)`` moved along a warp; the border repeats outside."""
     if planes.ndim == 3 and planes.shape[2] == 2:
         return warp_planes(pad(planes), warp)[..., :2]
-    return cv2.remap(planes, warp, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    moved: np.ndarray = cv2.remap(  # type: ignore[call-overload]
+        planes, warp, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return moved
 
 
 def pad(planes: np.ndarray) -> np.ndarray:
