@@ -17,13 +17,17 @@ MAX_TRIM = 0.04  # share of its size by which a proxy may shrink to need less pa
 
 @dataclass(frozen=True)
 class ProxySize:
-    """Sizes that belong to one film. The proxy keeps the film's aspect; only the network's input is padded."""
+    """Sizes that belong to one film. The proxy keeps the film's aspect; only the network's input is padded.
+
+    The proxy lies as the film's samples do. The network alone sees it turned as it is shown.
+    """
 
     width: int
     height: int
+    turn: int = 0  # quarter turns counterclockwise by which the film is shown, 0 to 3
 
     @classmethod
-    def fit(cls, width: int, height: int, short: int, aspect: float = 1.0) -> ProxySize:
+    def fit(cls, width: int, height: int, short: int, aspect: float = 1.0, turn: int = 0) -> ProxySize:
         """A picture of `width` x `height` pixels, each `aspect` wide, with its short side at `short` pixels.
 
         A smaller picture is enlarged, since the network then colours it better. Where the long side is just over a
@@ -35,11 +39,11 @@ class ProxySize:
         long = max(shown, height) * scale
         if long > MULTIPLE and (long % MULTIPLE) / long < MAX_TRIM:
             scale *= (long - long % MULTIPLE) / long
-        return cls(max(1, round(shown * scale)), max(1, round(height * scale)))
+        return cls(max(1, round(shown * scale)), max(1, round(height * scale)), turn)
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Height and width of the network's input."""
+        """Height and width of the network's input, before it is turned."""
         return -(-self.height // MULTIPLE) * MULTIPLE, -(-self.width // MULTIPLE) * MULTIPLE
 
     def grid(self, stride: int) -> tuple[int, int]:
@@ -69,17 +73,19 @@ def make_proxy(luma: np.ndarray, size: ProxySize, encoding: Encoding) -> LumaPro
 
 
 def network_input(lightness: list[np.ndarray], size: ProxySize) -> np.ndarray:
-    """L* pictures as a padded batch ``(N, 1, H, W)``; the padding mirrors the picture."""
+    """L* pictures as a padded batch ``(N, 1, H, W)``, turned as they are shown; the padding mirrors the picture."""
     height, width = size.padded
     bottom, right = height - size.height, width - size.width
     how = cv2.BORDER_REFLECT_101 if bottom < size.height and right < size.width else cv2.BORDER_REPLICATE
-    return np.stack([cv2.copyMakeBorder(x, 0, bottom, 0, right, how) for x in lightness])[:, None]
+    batch = np.stack([cv2.copyMakeBorder(x, 0, bottom, 0, right, how) for x in lightness])[:, None]
+    return np.ascontiguousarray(np.rot90(batch, size.turn, (2, 3)))
 
 
 def crop_grid(ab: np.ndarray, size: ProxySize, stride: int) -> np.ndarray:
-    """a*b* ``(N, 2, H / s, W / s)`` without the padding, as ``(N, h', w', 2)``.
+    """a*b* ``(N, 2, H / s, W / s)`` of the network, turned back and without the padding, as ``(N, h', w', 2)``.
 
     A cell that the picture covers in part is kept, so the grid is at most stride - 1 pixels too wide.
     """
     rows, columns = size.grid(stride)
-    return np.ascontiguousarray(ab[:, :, :rows, :columns].transpose(0, 2, 3, 1))
+    lying = np.rot90(ab, -size.turn, (2, 3))
+    return np.ascontiguousarray(lying[:, :, :rows, :columns].transpose(0, 2, 3, 1))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import av
 import cv2
+import numpy as np
 
 from vidcolor.color.encoding import Encoding
 from vidcolor.color.proxy import LumaProxy, ProxySize, make_proxy
@@ -47,30 +48,46 @@ class HostFrames:
         return make_proxy(plane(frame, 0), self.size, self.encoding)
 
     def merge(self, item: Colored) -> Iterator[av.VideoFrame]:
-        yield merge(item, self.settings, self.chroma, compare=self.compare)
+        yield merge(item, self.settings, self.chroma, compare=self.compare, turn=self.size.turn)
 
     def finish(self) -> Iterator[av.VideoFrame]:
         yield from ()
 
 
-def merge(item: Colored, settings: VideoSettings, chroma: ChromaWriter, *, compare: bool) -> av.VideoFrame:
-    """The output frame: the source's luma, and chroma made from the a*b* grid. The item's frame may be written to."""
+def merge(
+    item: Colored, settings: VideoSettings, chroma: ChromaWriter, *, compare: bool, turn: int = 0
+) -> av.VideoFrame:
+    """The output frame: the source's luma, and chroma made from the a*b* grid. The item's frame may be written to.
+
+    With `compare` the grey source stands on its left, as it is shown after `turn` quarter turns counterclockwise.
+    """
     encoding = settings.encoding
     source = source_encoding(item.frame, settings)
     frame = output_frame(item.frame, settings)
     cb, cr = plane(frame, 1), plane(frame, 2)
-    coefficients = chroma_coefficients(item.proxy.luma, item.proxy.lightness, item.ab, source, encoding, len(cb))
     luma = plane(frame, 0)
-    width = luma.shape[1] // 2 if compare else luma.shape[1]
-    grey = cb.shape[1] // 2 if compare else 0  # columns left without colour
-    size = (cb.shape[1] - grey, cb.shape[0])
-    guide = luma[:, luma.shape[1] - width :]
+    if compare:
+        for part in (cb, cr):
+            grey_half(part, turn)[:] = int(encoding.chroma_centre)
+        cb, cr, luma = (colored_half(part, turn) for part in (cb, cr, luma))
+    coefficients = chroma_coefficients(item.proxy.luma, item.proxy.lightness, item.ab, source, encoding, len(cb))
+    size = cb.shape[::-1]
+    guide = luma
     half = item.proxy.half if source == encoding else None
     if half is not None and half.shape[::-1] == size:
         guide = half
     elif guide.shape[::-1] != size:
         guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    chroma.write(coefficients, guide, (cb[:, grey:], cr[:, grey:]), anew=item.anew)
-    if grey:
-        cb[:, :grey] = cr[:, :grey] = int(encoding.chroma_centre)
+    chroma.write(coefficients, guide, (cb, cr), anew=item.anew)
     return frame
+
+
+def colored_half(plane: np.ndarray, turn: int) -> np.ndarray:
+    """What is shown on the right, where a film is shown after `turn` quarter turns counterclockwise."""
+    down, across = plane.shape[0] // 2, plane.shape[1] // 2
+    return (plane[:, across:], plane[down:], plane[:, :across], plane[:down])[turn]
+
+
+def grey_half(plane: np.ndarray, turn: int) -> np.ndarray:
+    """What is shown on the left."""
+    return colored_half(plane, (turn + 2) % 4)

@@ -36,4 +36,4 @@ def queue_size(info: FilmInfo) -> int:
 
 def proxy_size(info: FilmInfo, options: ColorOptions) -> ProxySize:
     """The size of a film's luma proxies."""
-    return ProxySize.fit(info.width, info.height, options.size, float(info.aspect or 1))
+    return ProxySize.fit(info.width, info.height, options.size, float(info.aspect or 1), info.turn)

@@ -35,6 +35,7 @@ class Look:
     matrix: int
     color_range: int
     aspect: Fraction
+    turn: int
 
 
 class LiveColorizer:
@@ -65,7 +66,8 @@ class LiveColorizer:
         becomes 4:2:0. The given frame may be overwritten. `aspect` is the width of a pixel over its height.
         """
         native = to_native(frame)
-        look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range, aspect)
+        turn = round(frame.rotation / 90) % 4
+        look = Look(native.width, native.height, native.format.name, frame.colorspace, frame.color_range, aspect, turn)
         if look != self.look:
             self.begin(frame, native, look)
         self.colorizer.strength = self.strength
@@ -87,7 +89,7 @@ class LiveColorizer:
             "", (), width, height, pix_fmt, replace(encoding, depth=layout(pix_fmt).depth),
             frame.time_base or Fraction(1, CLOCK_RATE), None, look.aspect, None, UNSPECIFIED, UNSPECIFIED,
         )  # fmt: skip
-        size = ProxySize.fit(width, height, self.options.size, float(look.aspect))
+        size = ProxySize.fit(width, height, self.options.size, float(look.aspect), look.turn)
         self.memory = HostFrames(encoding, size, settings, compare=False)
         network, clocks = Network(self.backend, size), (self.clock,) * 3
         self.colorizer = FrameColorizer(self.memory, network, self.options, live=True, clocks=clocks)

@@ -106,11 +106,13 @@ def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoS
     """
     encoder = CODECS[codec]
     available = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
-    width = info.width * (2 if options.compare else 1)
+    width, height = info.width, info.height
+    if options.compare:  # beside each other as they are shown
+        width, height = (width, 2 * height) if info.turn % 2 else (2 * width, height)
     if encoder in EVEN_ONLY:
-        available = [name for name in available if divides(name, width, info.height)]
+        available = [name for name in available if divides(name, width, height)]
         if not available:
-            raise OptionError(f"{width}x{info.height} is an odd size, which {codec} cannot hold; use vp9 or ffv1")
+            raise OptionError(f"{width}x{height} is an odd size, which {codec} cannot hold; use vp9 or ffv1")
     pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
     encoding = replace(info.encoding, depth=layout(pix_fmt).depth)
     settings = encoder_options(codec, encoder, options)
@@ -118,7 +120,7 @@ def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoS
     if not info.is_tagged and tags == (UNSPECIFIED, UNSPECIFIED):
         tags = PRIMARIES.get(encoding.matrix, tags)  # grey needed no tags, colour does: those a player assumes
     return VideoSettings(
-        encoder, settings, width, info.height, pix_fmt, encoding, info.time_base, info.rate, info.aspect,
+        encoder, settings, width, height, pix_fmt, encoding, info.time_base, info.rate, info.aspect,
         info.field_order, *tags,
     )  # fmt: skip
 
@@ -215,22 +217,22 @@ class Encoder:
 def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFrame:
     """A writable frame in the encoder's format with the luma and time stamps of `source`; chroma is to be written.
 
-    With twice the width in `settings` the luma stands side by side twice.
+    With twice the width or height in `settings` the luma stands there twice.
     """
-    if source.format.name == settings.pix_fmt and source.width == settings.width:
+    shape = settings.width, settings.height
+    if source.format.name == settings.pix_fmt and (source.width, source.height) == shape:
         source.make_writable()
         return source
     # reformat, because only it carries along all that a frame has beside its planes, such as the field order
-    target = source.reformat(settings.width, settings.height, settings.pix_fmt)
+    target = source.reformat(*shape, settings.pix_fmt)
     target.make_writable()
     target.color_range = FULL_RANGE if settings.encoding.full_range else LIMITED_RANGE
+    times = settings.height // source.height, settings.width // source.width
     luma = convert_depth(plane(source, 0), source_encoding(source, settings), settings.encoding)
-    out = plane(target, 0)
-    for left in range(0, settings.width, source.width):
-        out[:, left : left + source.width] = luma
+    plane(target, 0)[:] = np.tile(luma, times) if times != (1, 1) else luma
     if layout(settings.pix_fmt).alpha:
         opaque = 2 ** layout(settings.pix_fmt).depth - 1
-        plane(target, 3)[:] = opaque if not layout(source.format.name).alpha else plane(source, 3)
+        plane(target, 3)[:] = np.tile(plane(source, 3), times) if layout(source.format.name).alpha else opaque
     return target
 
 
