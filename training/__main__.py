@@ -125,6 +125,7 @@ def add_training(run: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--init", type=Path, help="model file (ONNX) to start from, or a run's average.safetensors to go on from"
     )
+    how.add_argument("--anew", action="store_true", help="begin at step 0 with the weights of --init")
     how.add_argument("--steps", type=int, help="instead of the preset's")
     how.add_argument("--score-every", type=int, help="steps, instead of the preset's")
     how.add_argument("--time-limit", type=float, default=math.inf, help="minutes, then save and stop")
@@ -188,6 +189,7 @@ def run_train(args: argparse.Namespace) -> int:
             sample_every=args.sample_every,
             keep=args.keep_weights,
             init=args.init,
+            anew=args.anew,
         )
         done = train(preset, photos, held_out, args.out, options, group)
         log.info("finished" if done else "stopped by the time limit; run the same command to go on")

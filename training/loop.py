@@ -50,6 +50,7 @@ class Options:
     sample_every: int = 500  # steps
     keep: bool = False  # the averaged weights of every scoring, to choose from
     init: Path | None = None  # model file to start from
+    anew: bool = False  # at step 0, where the file says another
 
 
 def train(
@@ -104,6 +105,7 @@ def _train(
         bf16=options.bf16,
         compiled=options.compiled,
         init=options.init,
+        anew=options.anew,
     )
     features = SqueezeNet() if preset.adversary and folder else None
     state = _shared_state(folder, group)  # last, for it sets the random numbers
@@ -130,6 +132,8 @@ def _train(
     def save() -> None:
         if folder:
             folder.save(trainer.state() | {"recent": means.state()})
+            run = read_run(folder.path, trainer.step_number)
+            export_safetensors(trainer.average, folder.path / "average.safetensors", run)
 
     def score() -> dict[str, float]:
         row: dict[str, float] = {}

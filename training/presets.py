@@ -154,6 +154,21 @@ PRESETS = {
     ),
 }
 
+PRESETS["gpu"] = replace(  # the same for minutes on a large card; the rate falls in a run of its own, `cooldown`
+    PRESETS["conditioned"],
+    stages=(Stage(0.4, 128, "all"), Stage(0.8, 160, "all"), Stage(1.0, 192, "all")),
+    steps=12_000,
+    batch=256,
+    learning_rate=1e-3,
+    warmup=300,
+    cooldown=1e-6,
+    score_every=1500,
+    ema=0.999,
+)
+PRESETS["cooldown"] = replace(
+    PRESETS["gpu"], stages=(Stage(1.0, 192, "all"),), steps=2000, cooldown=1.0, warmup=20, score_every=500
+)
+
 
 def stage_at(preset: Preset, step: int) -> Stage:
     """The stage that `step` lies in."""

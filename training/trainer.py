@@ -61,11 +61,13 @@ class Trainer:
         bf16: bool = False,
         compiled: bool = False,
         init: Path | None = None,
+        anew: bool = False,
     ) -> None:
         self.preset, self.device, self.group = preset, torch.device(device), group or Group()
         self.bf16, self.compiled = bf16, compiled
         torch.manual_seed(preset.seed)
-        generator, self.began = prepare(preset, photos, init)
+        generator, step = prepare(preset, photos, init)
+        self.began = 0 if anew else step
         self.step_number = self.began
         if bf16 and self.device.type == "cpu":
             hasten(generator)
