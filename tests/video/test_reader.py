@@ -196,6 +196,45 @@ def test_joined_recordings_play_one_after_the_other(colorizer, tmp_path, suffix)
     assert 3.5 < float(times[-1] - times[0]) < 4.5
 
 
+def recording(path, seconds=3, sound_ahead=0.0):
+    """A broadcast: H.264 with B-frames and AC-3, which may be longer than the picture."""
+    with av.open(str(path), "w", format="mpegts") as out:
+        picture = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "bf": "2"})
+        picture.width, picture.height, picture.pix_fmt = 96, 64, "yuv420p"
+        sound = out.add_stream("ac3", rate=48000, layout="stereo")
+        for number in range(25 * seconds):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96), 40 + number, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(picture.encode(frame))
+            if number % 25 == 0:
+                samples = 48000 + round(48000 * sound_ahead) * (number // 25 == seconds - 1)
+                noise = av.AudioFrame.from_ndarray(np.zeros((2, samples), np.float32), "fltp", "stereo")
+                noise.sample_rate, noise.pts, noise.time_base = 48000, None, Fraction(1, 48000)
+                out.mux(sound.encode(noise))
+        out.mux(picture.encode(None))
+        out.mux(sound.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("ahead", [0.0, 0.05])
+def test_joined_recordings_leave_no_hole(tmp_path, parts, ahead):
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(recording(tmp_path / "part.ts", sound_ahead=ahead) * parts)
+    times = {"video": [], "audio": []}
+    with Reader(whole) as reader:
+        for item in reader:
+            kind, stamp = ("video", item.pts) if isinstance(item, av.VideoFrame) else ("audio", item.dts)
+            times[kind].append(float(stamp * item.time_base))
+    for stamps in times.values():
+        steps = np.diff(stamps)
+        assert steps.max() < (0.2 if ahead else 0.1)
+        assert steps.min() > 0
+        assert stamps[-1] - stamps[0] == pytest.approx(3 * parts, abs=0.2)
+    assert len(times["video"]) == 75 * parts
+    assert times["video"][-1] == pytest.approx(times["audio"][-1], abs=0.15)
+
+
 def test_cover_art_goes_along(colorizer, tmp_path):
     cover = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 30, 30)).save(cover, "JPEG")
