@@ -84,6 +84,8 @@ class FilmOptions:
     save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
     start: float | None = None  # seconds from the start of the film
     end: float | None = None  # seconds from the start of the film
+    verify: bool = False  # read the finished film back and compare it with the source
+    restart: bool = False  # forget what an earlier run of the same film has done
 
     def __post_init__(self) -> None:
         if self.start and (self.shots or self.save_shots):

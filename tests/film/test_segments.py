@@ -258,3 +258,11 @@ def test_odd_names_resume_too(film, whole, colorizer, tmp_path, monkeypatch):
     assert len(interrupted(film, target, colorizer, monkeypatch, 2)) == 2
     color(film, target, colorizer)
     assert target.read_bytes() == whole
+
+
+def test_restart_forgets_what_is_done(film, whole, colorizer, tmp_path, monkeypatch):
+    target = tmp_path / "out.mkv"
+    interrupted(film, target, colorizer, monkeypatch, 2)
+    summary = color(film, target, colorizer, options=ColorizeOptions(preset="ultrafast", size=64, restart=True))
+    assert summary.notes == []
+    assert target.read_bytes() == whole

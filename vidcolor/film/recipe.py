@@ -19,7 +19,14 @@ from vidcolor.options import ColorizeOptions
 from vidcolor.video.encoder import VideoSettings
 
 ENDS = 1 << 20  # bytes of either end of the source that its digest covers
-OF_THE_RUN = ("overwrite", "model", "backend", "save_shots")  # options that no sample depends on, or only by name
+OF_THE_RUN = (
+    "overwrite",
+    "model",
+    "backend",
+    "save_shots",
+    "verify",
+    "restart",
+)  # options that no sample depends on, or only by name
 
 
 @dataclass(frozen=True)

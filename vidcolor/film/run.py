@@ -23,7 +23,8 @@ from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
 from vidcolor.film.source import Numbered, frames_from, frames_of
-from vidcolor.film.work import folder_of, locked, open_plan
+from vidcolor.film.verify import verify
+from vidcolor.film.work import folder_of, forget, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
@@ -100,11 +101,15 @@ class Film:
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
+    def open_source(self, *, frames: bool, packets: bool) -> Reader:
+        """The source, from `start` to `end`."""
+        options = self.options
+        return Reader(self.source, start=options.start, end=options.end, frames=frames, packets=packets)
+
     def open_reader(self) -> Reader:
-        """The film's frames."""
+        """The film's frames, on the card where there is one."""
         accel = self.card.hwaccel if self.card else None
-        reader = Reader(self.source, start=self.options.start, end=self.options.end, hwaccel=accel, packets=False)
-        return reader
+        return Reader(self.source, start=self.options.start, end=self.options.end, hwaccel=accel, packets=False)
 
     def run(self) -> Summary:
         reader = self.open_reader()
@@ -131,7 +136,7 @@ class Film:
     @cached_property
     def passing(self) -> Reader:
         """The film's other streams; opened a second time, for they are read when its frames are done."""
-        reader = Reader(self.source, start=self.options.start, end=self.options.end, frames=False)
+        reader = self.open_source(frames=False, packets=True)
         self.stack.callback(reader.close)
         return reader
 
@@ -139,12 +144,15 @@ class Film:
         """The target, opened before any work is done, so that what it refuses is known."""
         reader = self.passing
         return Muxer(
-            self.target, self.info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers
-        )
+            self.target, self.info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers,
+            overwrite=self.options.overwrite,
+        )  # fmt: skip
 
     def color(self) -> FilmPlan:
         """All segments that are not done yet."""
         memory = self.memory()
+        if self.options.restart:
+            forget(folder_of(self.target))
         plan, segment = open_plan(folder_of(self.target), SourceFacts.of(self.source), self.info, self.recipe(memory))
         self.recall(plan)
         if plan.complete:
@@ -194,7 +202,13 @@ class Film:
         paths = [plan.path_of(segment) for segment in plan.segments]
         others = (p for p in self.passing if isinstance(p, Packet)) if self.passing.others else ()
         self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
-        muxer.finish()
+        muxer.finish(lambda file: self.verify(file, muxer) if self.options.verify else None)
+
+    def verify(self, file: Path, muxer: Muxer) -> None:
+        """Compare the finished file with the source, before it gets its name."""
+        copied = {index: stream.index for index, stream in muxer.copied.items()}
+        found = verify(self.open_source, file, self.target, self.settings, copied)
+        self.summary.notes.append(str(found))
 
     def check_cancel(self) -> None:
         cancel = self.hooks.cancel

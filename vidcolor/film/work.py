@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from vidcolor.errors import OutputError
 from vidcolor.film.packets import DamagedPackets, check
-from vidcolor.film.plan import FilmPlan, Segment, read_plan
+from vidcolor.film.plan import PLAN, SEGMENTS, FilmPlan, Segment, read_plan
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.video.info import FilmInfo
 
@@ -45,6 +45,12 @@ def locked(folder: Path) -> Iterator[None]:
         if not any((folder / "segments").glob("*.packets")):
             shutil.rmtree(folder, ignore_errors=True)
         lock.release()
+
+
+def forget(folder: Path) -> None:
+    """Remove what an earlier run has left in `folder`, which is locked by this one."""
+    (folder / PLAN).unlink(missing_ok=True)
+    shutil.rmtree(folder / SEGMENTS, ignore_errors=True)
 
 
 def open_plan(folder: Path, source: SourceFacts, info: FilmInfo, recipe: Recipe) -> tuple[FilmPlan, Segment | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -138,14 +138,15 @@ class Muxer(Output):
             packet.pts, packet.dts, packet.stream = 0, 0, self.copied[index]
             self.write(packet)
 
-    def finish(self) -> None:
-        """Write what is held back and give the file its name.
+    def finish(self, check: Callable[[Path], None] = lambda file: None) -> None:
+        """Write what is held back and give the file its name, if `check` raises nothing about it.
 
         Raises:
             OutputError: it cannot be written, or the target has appeared meanwhile.
         """
         try:
             self.close()
+            check(self.file.partial)
             self.file.commit()
         except (OSError, ValueError) as error:
             self.abandon()

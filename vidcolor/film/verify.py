@@ -1,0 +1,111 @@
+"""A finished film read back and compared with its source: frames, times, luma, and the other streams' packets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.packet import Packet
+
+from vidcolor.errors import OutputError
+from vidcolor.film.source import frames_of
+from vidcolor.video.encoder import VideoSettings, convert_depth, source_encoding
+from vidcolor.video.formats import plane
+from vidcolor.video.reader import Reader
+
+LOSSLESS = ("ffv1", "rawvideo")
+LEAST_DB = 20.0  # PSNR of the luma of a frame below which something other than an encoder has changed it
+ROUNDING = Fraction(1, 500)  # seconds by which a container may round a time stamp
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be right."""
+
+    frames: int
+    exact: bool  # every luma sample is the source's
+    psnr: float  # of the luma, dB, over all frames; infinite where exact
+    packets: int  # of streams that are passed on as they are
+
+    def __str__(self) -> str:
+        luma = "every luma sample as in the source" if self.exact else f"luma at {self.psnr:.1f} dB"
+        return f"verified: {self.frames} frames at their times, {luma}, {self.packets} packets of other streams"
+
+
+def verify(
+    open_source: Callable[..., Reader], target: Path, name: Path, settings: VideoSettings, copied: Mapping[int, int]
+) -> Verified:
+    """Compare the file `target`, called `name` in messages, with its source.
+
+    `open_source` opens the source with the given `frames` and `packets`. `copied` are the streams that are passed on,
+    index in the source to index in the target.
+
+    Raises:
+        OutputError: a frame, a time stamp or a packet is not what it must be.
+    """
+    with open_source(frames=True, packets=False) as source, Reader(target, packets=False) as made:
+        frames, error, samples, exact = compare(source, made, name, settings)
+    if settings.encoder in LOSSLESS and not exact:
+        raise OutputError(f"{name}: a luma sample differs from the source's; this is a fault of vidcolor, report it")
+    packets = compare_packets(open_source, target, name, copied) if copied else 0
+    peak = 2.0**settings.encoding.depth - 1
+    psnr = float("inf") if exact else 10.0 * np.log10(peak**2 * samples / error)
+    return Verified(frames, exact, float(psnr), packets)
+
+
+def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -> tuple[int, float, int, bool]:
+    """Number of frames, sum of squared differences of their luma, number of its samples, and whether all are equal."""
+    count, error, samples, offset = 0, 0.0, 0, None
+    peak = 2.0**settings.encoding.depth - 1
+    for number, (one, other) in enumerate(zip_longest(frames_of(source), frames_of(made))):
+        if one is None or other is None:
+            kind = "lacks frames" if other is None else "has more frames than the source"
+            raise OutputError(f"{name}: {kind}, from number {number} on; colour it again")
+        apart = other.pts * made.info.time_base - one.pts * source.info.time_base
+        offset = apart if offset is None else offset
+        if abs(apart - offset) > ROUNDING:
+            raise OutputError(f"{name}: frame {number} is {float(apart - offset):.3f} s from its time; colour it again")
+        wanted = convert_depth(plane(one, 0), source_encoding(one, settings), settings.encoding)
+        found = plane(other, 0)[:, : wanted.shape[1]]  # with compare the source stands on the left
+        if wanted.shape != found.shape:
+            raise OutputError(f"{name}: frame {number} has another size than the source's; colour it again")
+        difference = wanted.astype(np.int32) - found
+        off = float(np.vdot(difference, difference))
+        if off > peak**2 * wanted.size / 10 ** (LEAST_DB / 10):
+            raise OutputError(f"{name}: frame {number} does not show what the source's does; colour it again")
+        count, error, samples = count + 1, error + off, samples + wanted.size
+    return count, error, samples, error == 0.0
+
+
+def compare_packets(open_source: Callable[..., Reader], target: Path, name: Path, copied: Mapping[int, int]) -> int:
+    """The number of packets that are in the target as in the source, in the same order in each stream."""
+    with open_source(frames=False, packets=True) as source, Reader(target, frames=False) as made:
+        wanted = digests(source, {index: index for index in copied})
+        found = digests(made, {out: index for index, out in copied.items()})
+    for index in copied:
+        if wanted.get(index) != found.get(index):
+            raise OutputError(f"{name}: stream {index} is not passed on as it was; colour it again")
+    return sum(count for count, _ in wanted.values())
+
+
+def digests(reader: Reader, names: Mapping[int, int]) -> dict[int, tuple[int, str]]:
+    """Number and SHA-256 of the packets of each stream of `names`, by the name that is given for its index."""
+    found: dict[int, tuple[int, Any]] = {}
+    for packet in packets_of(reader):
+        if (name := names.get(packet.stream.index)) is not None:
+            count, digest = found.get(name, (0, hashlib.sha256()))
+            digest.update(len(data := bytes(packet)).to_bytes(8, "big") + data)
+            found[name] = count + 1, digest
+    return {name: (count, digest.hexdigest()) for name, (count, digest) in found.items()}
+
+
+def packets_of(reader: Reader) -> Iterator[Packet[Any]]:
+    for item in reader:
+        if isinstance(item, Packet):
+            yield item
