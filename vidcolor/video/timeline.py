@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from av.packet import Packet
+from av.stream import Stream
 
 DISCONTINUOUS = ("mpegts", "mpeg", "mpegvideo")  # containers whose clocks may start anew
 BACKWARD, FORWARD = 1, 60  # seconds that decoding time may fall back or leap without being taken for a new start
@@ -25,7 +26,7 @@ class Timeline:
         self.due: dict[int, Fraction] = {}  # by stream: where its next packet should begin, as the recording counts
         self.ends: dict[int, Fraction] = {}  # by stream: the same on the running timeline
 
-    def mend(self, packet: Packet) -> None:
+    def mend(self, packet: Packet[Stream]) -> None:
         """Put a packet of picture or sound on the timeline, in place."""
         if not self.active or packet.dts is None or packet.stream.type not in ("video", "audio"):
             return
