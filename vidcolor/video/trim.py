@@ -11,6 +11,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.video.info import FilmInfo
 
@@ -56,7 +57,7 @@ class Trim:
         frame.pts -= round(self.shift / base)
         return frame
 
-    def packet(self, packet: Packet) -> Packet | None:
+    def packet(self, packet: Packet[Stream]) -> Packet[Stream] | None:
         """A packet that is kept, moved in place."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         if not self.active or stamp is None:
@@ -68,7 +69,7 @@ class Trim:
         packet.dts = packet.dts - offset if packet.dts is not None else None
         return packet
 
-    def is_over(self, packet: Packet, base: Fraction) -> bool:
+    def is_over(self, packet: Packet[Stream], base: Fraction) -> bool:
         """Whether a packet of the picture lies so far behind the end that nothing before it is still to come."""
         return self.stop is not None and (packet.dts or 0) * base > self.stop + MARGIN
 
