@@ -13,6 +13,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.codec.hwaccel import HWAccel
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
 from vidcolor.color.encoding import BT470BG, BT709, SMPTE170M, UNSPECIFIED, Encoding
@@ -201,7 +202,7 @@ class Encoder:
         """What the container must say of the stream (extradata); the same for every encoder of these settings."""
         return bytes(self.context.extradata or b"")
 
-    def encode(self, frame: av.VideoFrame, *, key: bool = False) -> Iterator[Packet]:
+    def encode(self, frame: av.VideoFrame, *, key: bool = False) -> Iterator[Packet[Stream]]:
         """The packets that are ready; with `key` this frame becomes a key frame."""
         frame.pict_type = 1 if key else 0  # the source's choice of I and B frames is not ours
         try:
@@ -209,7 +210,7 @@ class Encoder:
         except (av.FFmpegError, ValueError) as error:
             raise OutputError(f"{self.settings.encoder} failed, {reason(error)}; try other codec options") from error
 
-    def finish(self) -> Iterator[Packet]:
+    def finish(self) -> Iterator[Packet[Stream]]:
         """The packets still held back."""
         yield from self.context.encode(None)
 
@@ -248,4 +249,5 @@ def convert_depth(luma: np.ndarray, source: Encoding, target: Encoding) -> np.nd
     dtype = np.uint8 if target.depth == 8 else np.uint16
     top = 2**target.depth - 1
     factor = target.luma_scale / source.luma_scale
-    return np.minimum(luma.astype(np.float32) * factor + 0.5, top).astype(dtype)
+    codes: np.ndarray = np.minimum(luma.astype(np.float32) * factor + 0.5, top).astype(dtype)
+    return codes
