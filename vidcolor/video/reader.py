@@ -129,14 +129,14 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[av.VideoFrame | Packet]:
+    def __iter__(self) -> Iterator[av.VideoFrame | Packet[Stream]]:
         head, self.head = self.head, []
         yield from head
         yield from self.items
 
-    def read_head(self) -> list[av.VideoFrame | Packet]:
+    def read_head(self) -> list[av.VideoFrame | Packet[Stream]]:
         """Everything up to the first frame."""
-        head: list[av.VideoFrame | Packet] = []
+        head: list[av.VideoFrame | Packet[Stream]] = []
         for item in self.items:
             head.append(item)
             if isinstance(item, av.VideoFrame):
@@ -160,7 +160,7 @@ class Reader:
         self.head, self.last_pts = [], None
         self.items = self.read(pts * self.info.time_base + self.trim.shift - before)
 
-    def read(self, at: Fraction | None = None) -> Iterator[av.VideoFrame | Packet]:
+    def read(self, at: Fraction | None = None) -> Iterator[av.VideoFrame | Packet[Stream]]:
         """All that is asked for, from the time stamp `at` (seconds), or from the start of the part."""
         if at is not None:
             self.seek(at)
@@ -184,7 +184,7 @@ class Reader:
                     yield from self.frames_of(None)  # what the decoder still holds
                 return
 
-    def frames_of(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
+    def frames_of(self, packet: Packet[Stream] | None) -> Iterator[av.VideoFrame]:
         """Frames of a packet that lie in the part that is asked for."""
         if packet is not None and packet.has_sidedata("encryption_info"):
             raise InputError(f"{self.path}: is encrypted; give a copy without protection")
@@ -192,7 +192,7 @@ class Reader:
             if kept := self.trim.frame(frame, self.info.time_base):
                 yield kept
 
-    def demux(self) -> Iterator[Packet]:
+    def demux(self) -> Iterator[Packet[Stream]]:
         """All packets; behind damage the container is asked again, as long as that brings it further."""
         streams = [s for s in self.container.streams if s.type != "attachment"]
         failures = 0
@@ -214,7 +214,7 @@ class Reader:
         except av.FFmpegError:
             pass  # not seekable: frames before the start are decoded and dropped
 
-    def decode(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
+    def decode(self, packet: Packet[Stream] | None) -> Iterator[av.VideoFrame]:
         try:
             frames = self.stream.decode(packet)
         except av.error.InvalidDataError:
