@@ -77,7 +77,7 @@ class Output:
             "check crf, preset, pix-fmt and the codec"
         )
 
-    def mux_video(self, packets: Iterable[Packet]) -> None:
+    def mux_video(self, packets: Iterable[Packet[Stream]]) -> None:
         """Packets of the coloured picture.
 
         Raises:
@@ -90,7 +90,7 @@ class Output:
             except ValueError as error:
                 raise OutputError(f"{self.name}: the container refuses a frame, {reason(error)}; try .mkv") from error
 
-    def mux_other(self, packet: Packet, index: int | None = None) -> None:
+    def mux_other(self, packet: Packet[Stream], index: int | None = None) -> None:
         """A packet of another stream: that of `index`, or else the one that it names itself.
 
         Raises:
@@ -111,7 +111,7 @@ class Output:
                 raise
             self.refused[index] = self.refused.get(index, 0) + 1
 
-    def write(self, packet: Packet) -> None:
+    def write(self, packet: Packet[Stream]) -> None:
         try:
             self.container.mux_one(packet)
         except OSError as error:
