@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from av import VideoFrame
 from av.packet import Packet
+from av.stream import Stream
 
 PICTURE = -1  # the key of the main picture among the streams
 
@@ -36,7 +37,7 @@ class Running:
         frame.pts, frame.time_base = pts, self.time_base
         return True
 
-    def packet(self, packet: Packet, key: int) -> bool:
+    def packet(self, packet: Packet[Stream], key: int) -> bool:
         """Move a packet of the stream `key`, in place; False: it comes too late."""
         if packet.dts is None:
             return False
