@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import av
 from av.packet import Packet
@@ -21,7 +22,8 @@ from vidcolor.live.streams.timeline import Running
 from vidcolor.video.output import codec_name
 from vidcolor.video.reader import Reader
 
-Item = av.VideoFrame | Packet
+Item: TypeAlias = "av.VideoFrame | Packet[Stream]"
+Likeness = tuple[str, int | None, int | None]  # codec, samples a second, channels
 ENDED = "the sender has ended it"
 HUNG_UP = (errno.EIO, errno.ECONNRESET, errno.EPIPE)  # what a connection says whose other end is closed
 
@@ -62,7 +64,7 @@ class Feed:
         self.info = reader.info
         self.line = Running(reader.info.time_base)
         self.slots = {s.index: s.index for s in reader.others}
-        self.kept: list[tuple[int, str, tuple]] = [
+        self.kept: list[tuple[int, str, Likeness]] = [
             (s.index, s.type, likeness(s)) for s in reader.others if s.type in ("audio", "subtitle")
         ]
         self.patience = source.options.patience(network=source.network and self.live)
@@ -188,13 +190,13 @@ def start_of(reader: Reader) -> Fraction:
     return min(stamps, default=Fraction(0))
 
 
-def likeness(stream: Stream) -> tuple:
+def likeness(stream: Stream) -> Likeness:
     """What packets of two streams must have in common to be put one after the other."""
     ctx = stream.codec_context
     return (codec_name(stream), getattr(ctx, "sample_rate", None), getattr(ctx, "channels", None))
 
 
-def match(reader: Reader, kept: list[tuple[int, str, tuple]]) -> dict[int, int]:
+def match(reader: Reader, kept: list[tuple[int, str, Likeness]]) -> dict[int, int]:
     """The streams of a new connection, by those of the first: the next one of the same kind and codec."""
     slots: dict[int, int] = {}
     free = list(kept)
