@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.live.backoff import Backoff
@@ -86,7 +87,7 @@ class Sink:
             ) from error
         self.again = now + self.backoff.span()
 
-    def packet(self, packet: Packet) -> None:
+    def packet(self, packet: Packet[Stream]) -> None:
         """A packet of another stream, with its `Slot` as `opaque`."""
         if not self.ready or self.muxer is None:
             return
@@ -106,7 +107,7 @@ class Sink:
             packets = self.clock.time("encode", list, self.encoder.encode(frame, key=self.key_due(frame)))
             self.video(packets)
 
-    def video(self, packets: list[Packet]) -> None:
+    def video(self, packets: list[Packet[Stream]]) -> None:
         if self.muxer is None:
             return
         try:
