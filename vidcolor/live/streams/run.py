@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.backends import Backend
 from vidcolor.errors import OutputError
@@ -132,7 +133,7 @@ class Run:
             self.summary.busy = busy
             self.progress(self.summary, 0 if self.feed.live else self.feed.info.frames)
 
-    def write(self, item: Colored | Packet, colorizer: FrameColorizer) -> None:
+    def write(self, item: Colored | Packet[Stream], colorizer: FrameColorizer) -> None:
         """Merge, encode and mux, or leave out what there is no target for."""
         if isinstance(item, Packet):
             self.sink.packet(item)
