@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped."""
     args = list(sys.argv[1:] if argv is None else argv)
     module, rest = (COMMANDS[args[0]], args[1:]) if args and args[0] in COMMANDS else (COLORIZE, args)
-    return importlib.import_module(module).run(rest)
+    status: int = importlib.import_module(module).run(rest)
+    return status
 
 
 def entry() -> None:
