@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -77,14 +78,14 @@ def build(names: list[str], model: Path | None) -> list[str]:
     return done
 
 
-def listed() -> dict:
+def listed() -> dict[str, Any]:
     """The cache's folder and its engines, as plain values."""
     cache = EngineCache()
     entries = [{"file": str(e.path), "megabytes": round(e.bytes / 1e6, 1), **e.facts} for e in cache.entries()]
     return {"folder": str(cache.folder), "engines": entries}
 
 
-def show(facts: dict, terminal: Terminal) -> None:
+def show(facts: Mapping[str, Any], terminal: Terminal) -> None:
     """The same as a table for people."""
     if not facts["engines"]:
         terminal.out(f"no engines in {facts['folder']}")
