@@ -6,9 +6,10 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -45,7 +46,7 @@ def tell(parsed: argparse.Namespace, terminal: Terminal) -> int:
     return DONE
 
 
-def gather(model: Path | None) -> dict:
+def gather(model: Path | None) -> dict[str, Any]:
     """All facts as plain values."""
     file = open_model(model)
     hidden = ("config", "centres", "log_prior", "colours", "offset", "metrics")
@@ -75,7 +76,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def table_of(facts: dict) -> Table:
+def table_of(facts: Mapping[str, Any]) -> Table:
     """The facts as a table for people."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("vidcolor", f"{facts['vidcolor']}, Python {facts['python']}, {facts['machine']}")
