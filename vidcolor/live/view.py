@@ -78,4 +78,5 @@ def to_grey(frame: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
     codes = cv2.resize(luma, size, interpolation=how).astype(np.float32) / 2.0 ** (depth - 8)
     if frame.color_range != FULL_RANGE:
         codes = (codes - 16.0) * (255.0 / 219.0)
-    return cv2.cvtColor(cv2.convertScaleAbs(np.maximum(codes, 0.0)), cv2.COLOR_GRAY2RGB)
+    rgb: np.ndarray = cv2.cvtColor(cv2.convertScaleAbs(np.maximum(codes, 0.0)), cv2.COLOR_GRAY2RGB)
+    return rgb
