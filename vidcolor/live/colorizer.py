@@ -73,6 +73,7 @@ class LiveColorizer:
         self.colorizer.strength = self.strength
         with OneCvThread():
             (item,) = self.colorizer.push(self.colorizer.prepare(self.number, native))
+            done: av.VideoFrame
             (done,) = self.colorizer.merge(item)
         self.number += 1
         encoding = self.memory.settings.encoding
