@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 LOG = logging.getLogger(__name__)
 COOKIE = "vidcolor"
@@ -84,7 +85,7 @@ class Guard:
         self.silent: set[asyncio.BaseProtocol] = set()  # connections on which nothing has been asked yet; see door.py
 
     @property
-    def middleware(self):
+    def middleware(self) -> Middleware:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             self.silent.discard(request.protocol)
