@@ -9,11 +9,12 @@ import re
 import secrets
 import time
 from collections import deque
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from aiortc.codecs import h264, vpx
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -114,8 +115,8 @@ class Peer:
         self.id, self.visitor, self.colorizer = secrets.token_urlsafe(12), visitor, colorizer
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # aiortc would ask a server of Google's
         self.track: ColouredTrack | None = None
-        self.waiting: asyncio.Future | None = None
-        self.reporting: asyncio.Future | None = None
+        self.waiting: asyncio.Future[None] | None = None
+        self.reporting: asyncio.Future[None] | None = None
         self.closing = False
 
 
@@ -125,7 +126,7 @@ class Peers:
     def __init__(self, backend: Backend, options: ColorOptions, limits: Limits, priority: Priority) -> None:
         self.backend, self.options, self.limits, self.priority = backend, options, limits, priority
         self.peers: dict[str, Peer] = {}
-        self.tasks: set[asyncio.Task] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self.pool = ThreadPoolExecutor(1, "colour")
         raise_bitrates()
 
@@ -183,7 +184,7 @@ class Peers:
                 connection.addTrack(peer.track)
 
         @connection.on("datachannel")
-        def on_channel(channel) -> None:
+        def on_channel(channel: RTCDataChannel) -> None:
             channel.on("message", lambda message: self.on_message(peer, channel, message))
             if peer.reporting is None:
                 peer.reporting = asyncio.ensure_future(self.report(peer, channel))
@@ -193,7 +194,7 @@ class Peers:
             if connection.connectionState in ("failed", "closed"):
                 self.spawn(self.close_peer(peer))
 
-    def on_message(self, peer: Peer, channel, message: str | bytes) -> None:
+    def on_message(self, peer: Peer, channel: RTCDataChannel, message: str | bytes) -> None:
         """Strength and pings; everything else is ignored."""
         try:
             told = json.loads(message[:1000])
@@ -204,7 +205,7 @@ class Peers:
         except (ValueError, TypeError, OverflowError, RecursionError, InvalidStateError):
             pass
 
-    async def report(self, peer: Peer, channel) -> None:
+    async def report(self, peer: Peer, channel: RTCDataChannel) -> None:
         while channel.readyState == "open":
             if peer.track is not None and channel.bufferedAmount < UNSENT_BYTES:
                 channel.send(json.dumps(peer.track.report()))
@@ -238,7 +239,7 @@ class Peers:
         except Exception as error:  # one that an odd offer has left half made; nothing of it has begun
             LOG.debug("a live picture did not close: %r", error)
 
-    def spawn(self, work) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
