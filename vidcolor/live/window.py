@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +17,10 @@ from vidcolor.live.newest import Closed
 from vidcolor.live.session import LiveSession, Meter, Shown
 from vidcolor.live.view import Area, aspect_of, compose, fit
 
+if TYPE_CHECKING:
+    from pygame import Surface
+    from pygame.event import Event
+
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 SMALLEST, SHARE = 480, 0.9  # height of the window at least; how much of the screen it takes at most
 WAIT = 0.02  # seconds that keys may wait for
@@ -22,7 +28,7 @@ TEXT, SHADE, WARM = (240, 240, 240), (0, 0, 0, 150), (255, 196, 96)
 MARGIN, FONT = 10, 18  # pixels
 
 
-def load_pygame():
+def load_pygame() -> ModuleType:
     """pygame, or one line on how to get it."""
     try:
         import pygame
@@ -78,8 +84,9 @@ class Window:
         self.pygame.display.quit()
 
     @property
-    def surface(self):
-        return self.pygame.display.get_surface()
+    def surface(self) -> Surface:
+        surface: Surface = self.pygame.display.get_surface()
+        return surface
 
     def room(self) -> tuple[int, int]:
         """Width and height of a window for a picture of `aspect`."""
@@ -108,14 +115,15 @@ class Window:
             pygame.display.toggle_fullscreen()
         return changed
 
-    def drags(self, event) -> bool:
+    def drags(self, event: Event) -> bool:
         """Whether it is the left button, pressed or held."""
         pressed = event.type == self.pygame.MOUSEBUTTONDOWN and event.button == 1
         return pressed or (event.type == self.pygame.MOUSEMOTION and bool(event.buttons[0]))
 
-    def name_of(self, event) -> str:
-        name = self.pygame.key.name(event.key)
-        return event.unicode if event.unicode and event.unicode in "+-=?" else name.strip("[]")
+    def name_of(self, event: Event) -> str:
+        name: str = self.pygame.key.name(event.key)
+        typed: str = event.unicode
+        return typed if typed and typed in "+-=?" else name.strip("[]")
 
     def drag(self, x: int) -> None:
         if self.controls.mode == "split":
@@ -140,9 +148,10 @@ class Window:
             self.write([status.alert], None, self.surface.get_height() // 2, WARM)
         self.pygame.display.flip()
 
-    def to_surface(self, picture: np.ndarray):
+    def to_surface(self, picture: np.ndarray) -> Surface:
         height, width = picture.shape[:2]
-        return self.pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
+        surface: Surface = self.pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
+        return surface
 
     def write(self, lines: list[str], left: int | None, top: int, colour: tuple[int, int, int] = TEXT) -> None:
         """Lines of text on a shade; without `left` in the middle."""
