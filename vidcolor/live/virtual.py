@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from vidcolor.errors import BackendError, OutputError
 from vidcolor.live.session import Shown
+
+if TYPE_CHECKING:
+    from pyvirtualcam import Camera
 
 RATE = 30.0  # frames a second that the camera announces
 
@@ -26,7 +31,7 @@ class VirtualCamera:
         except ImportError as error:
             raise BackendError("the virtual camera needs pyvirtualcam: pip install pyvirtualcam") from error
         self.library, self.device = pyvirtualcam, device
-        self.camera: pyvirtualcam.Camera | None = None
+        self.camera: Camera | None = None
 
     def __call__(self, shown: Shown) -> None:
         frame = shown.frame
@@ -35,7 +40,7 @@ class VirtualCamera:
         picture = frame.reformat(self.camera.width, self.camera.height, "yuv420p", dst_color_range=1)
         self.camera.send(np.ascontiguousarray(picture.to_ndarray()).reshape(-1))
 
-    def open(self, width: int, height: int):
+    def open(self, width: int, height: int) -> Camera:
         try:
             return self.library.Camera(
                 width, height, RATE, fmt=self.library.PixelFormat.I420, device=self.device or None
