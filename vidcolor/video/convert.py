@@ -17,7 +17,12 @@ from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "ass"}
 AUDIO = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "flac", "nut": "flac",
          "flv": "aac", "mpegts": "aac", "rtp_mpegts": "aac", "hls": "aac", "rtsp": "aac"}  # fmt: skip
-LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}  # by channels
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}  # by channels
+ONLY = {  # layouts that a codec keeps, where it does not keep every one
+    "libopus": tuple(LAYOUTS.values()),
+    "aac": ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1"),
+}
+SIDES, BACKS = ("SL", "SR"), ("BL", "BR")  # loudspeakers that may stand for each other
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
 PlayResX: 384
@@ -36,9 +41,9 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 class Converter(Protocol):
     codec: str  # name of the codec it makes
 
-    def convert(self, packet: Packet) -> Iterator[Packet]: ...
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]: ...
 
-    def finish(self) -> Iterator[Packet]: ...
+    def finish(self) -> Iterator[Packet[Stream]]: ...
 
 
 def make_converter(stream: Stream, container: OutputContainer) -> Converter | None:
@@ -71,14 +76,17 @@ class AudioConverter:
         target = container.add_stream(codec, rate=rate)
         assert isinstance(target, AudioStream)
         self.target = target
-        layout = stream.codec_context.layout
-        self.target.codec_context.layout = LAYOUTS[layout.nb_channels]
+        self.target.codec_context.layout = layout_for(codec, stream.codec_context.layout)
+        if codec == "libopus" and stream.codec_context.layout.nb_channels > 2:
+            self.target.codec_context.options = {"mapping_family": "1"}  # else no place of a channel is written down
+        if codec == "flac" and is_deep(stream):
+            self.target.codec_context.format = "s32"  # of which FLAC keeps 24 bits
         self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
         self.target.disposition = stream.disposition
         ctx = self.target.codec_context
         self.resampler = AudioResampler(ctx.format, ctx.layout, rate)
 
-    def convert(self, packet: Packet) -> Iterator[Packet]:
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
         try:
             frames = self.source.decode(packet)
         except av.error.InvalidDataError:
@@ -86,13 +94,38 @@ class AudioConverter:
         for frame in frames:
             yield from self.encode(frame)
 
-    def encode(self, frame: av.AudioFrame | None) -> Iterator[Packet]:
+    def encode(self, frame: av.AudioFrame | None) -> Iterator[Packet[Stream]]:
         for resampled in self.resampler.resample(frame):
             yield from self.target.encode(resampled)
 
-    def finish(self) -> Iterator[Packet]:
+    def finish(self) -> Iterator[Packet[Stream]]:
         yield from self.encode(None)
         yield from self.target.encode(None)
+
+
+def layout_for(codec: str, source: av.AudioLayout) -> str:
+    """The layout in which `codec` keeps every channel of `source` in its place: the smallest, if it has not the same.
+
+    What it adds stays silent. Where no place is known, or there is no such layout, the number of channels decides, and
+    a channel without a place is shared by its neighbours.
+    """
+    if codec not in ONLY:
+        return source.name if "channels" not in source.name else LAYOUTS[source.nb_channels]
+    wanted = {channel.name for channel in source.channels}
+    moved = {BACKS[SIDES.index(name)] if name in SIDES else name for name in wanted}
+    either = (wanted, moved) if len(moved) == len(wanted) else (wanted,)
+    for name in ONLY[codec]:
+        has = {channel.name for channel in av.AudioLayout(name).channels}
+        if any(places <= has for places in either):
+            return name
+    count = source.nb_channels
+    return next(name for name in ONLY[codec] if av.AudioLayout(name).nb_channels >= count)
+
+
+def is_deep(stream: AudioStream) -> bool:
+    """Whether sound has more than 16 bits that are not just a decoder's own."""
+    ctx = stream.codec_context
+    return ctx.format.name.startswith("s32") or ctx.name.startswith("pcm_f")
 
 
 class SubtitleConverter:
@@ -111,7 +144,7 @@ class SubtitleConverter:
         self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
         self.target.disposition = stream.disposition
 
-    def convert(self, packet: Packet) -> Iterator[Packet]:
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
         try:
             events = [e for e in packet.decode() if isinstance(e, AssSubtitle)]
         except av.error.InvalidDataError:
@@ -122,5 +155,5 @@ class SubtitleConverter:
             made.pts, made.dts, made.duration = packet.pts, packet.pts, packet.duration
             yield made
 
-    def finish(self) -> Iterator[Packet]:
+    def finish(self) -> Iterator[Packet[Stream]]:
         yield from ()

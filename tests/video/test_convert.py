@@ -1,0 +1,104 @@
+"""Sound that a container cannot hold: every channel in its place, and as many bits."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vidcolor.options import EncodeOptions
+from vidcolor.video.convert import layout_for
+from vidcolor.video.encoder import Encoder, video_settings
+from vidcolor.video.muxer import Muxer
+from vidcolor.video.reader import Reader
+
+RATE = 48000
+
+
+def film(path, codec, layout, samples, form):
+    """A second of grey with sound: `samples` of each channel in turn."""
+    with av.open(str(path), "w") as out:
+        picture = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound = out.add_stream(codec, rate=RATE, layout=layout)
+        sound.codec_context.format = form
+        for number in range(25):
+            frame = av.VideoFrame.from_ndarray(np.full((72, 64), 128, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(picture.encode(frame))
+        made = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1), form, layout)
+        made.sample_rate, made.pts, made.time_base = RATE, 0, Fraction(1, RATE)
+        fifo = av.AudioFifo()
+        fifo.write(made)
+        for piece in fifo.read_many(1024, partial=True):
+            out.mux(sound.encode(piece))
+        out.mux(picture.encode(None))
+        out.mux(sound.encode(None))
+    return path
+
+
+def remuxed(source, target):
+    """The film's sound in another container."""
+    with Reader(source) as reader:
+        settings = video_settings(reader.info, EncodeOptions(), "vp9" if target.suffix == ".webm" else "x264")
+        codec = "vp9" if target.suffix == ".webm" else "x264"
+        muxer = Muxer(target, reader.info, settings, codec=codec, others=reader.others)
+        encoder = Encoder(settings, muxer.video.codec_context)
+        for item in reader:
+            if isinstance(item, av.VideoFrame):
+                muxer.mux_video(encoder.encode(item))
+            else:
+                muxer.mux_other(item)
+        muxer.mux_video(encoder.finish())
+        muxer.finish()
+    return muxer.warnings
+
+
+def sound(path):
+    with av.open(str(path)) as made:
+        stream = made.streams.audio[0]
+        names = [c.name for c in stream.codec_context.layout.channels]
+        packed = stream.codec_context.format.packed.name
+        resampler = av.AudioResampler(packed, stream.codec_context.layout, RATE)  # PyAV fails on eight planes
+        frames = [out.to_ndarray() for frame in made.decode(stream) for out in resampler.resample(frame)]
+        samples = np.concatenate(frames, axis=1).reshape(-1, len(names))
+        return stream.codec_context.name, names, samples.T
+
+
+@pytest.mark.parametrize("layout", ["2.1", "3.0", "5.0", "5.0(side)", "5.1(side)", "6.1", "7.1"])
+@pytest.mark.parametrize("suffix", [".webm", ".mov"])
+def test_every_channel_stays_in_its_place(tmp_path, layout, suffix):
+    """Each channel has the sound for itself in turn; it must come out of the loudspeaker of that name."""
+    names = [c.name for c in av.AudioLayout(layout).channels]
+    length = RATE // len(names)
+    tone = 8000 * np.sin(np.arange(length) * 2 * np.pi * 100 / RATE)  # 100 Hz, which the low channel has too
+    samples = np.zeros((len(names), length * len(names)), np.int16)
+    for i in range(len(names)):
+        samples[i, i * length : (i + 1) * length] = tone
+    warnings = remuxed(film(tmp_path / "in.mkv", "flac", layout, samples, "s16"), tmp_path / f"out{suffix}")
+    codec, found, heard = sound(tmp_path / f"out{suffix}")
+    assert warnings == [f"audio stream 1 (flac) converted to {'libopus' if suffix == '.webm' else 'aac'}: {suffix} "
+                        "cannot hold it"]  # fmt: skip
+    assert codec in ("opus", "aac")
+    alike = {"SL": "BL", "SR": "BR"} | ({"BC": "BL"} if suffix == ".mov" else {})
+    for i, name in enumerate(names):
+        middle = heard[:, i * length + length // 3 : i * length + length * 2 // 3]
+        loudest = found[int(np.abs(middle).mean(1).argmax())]
+        assert loudest in (name, alike.get(name)), f"{name} is heard from {loudest}"
+
+
+def test_24_bits_stay_24_bits(tmp_path):
+    samples = (np.random.default_rng(1).integers(-(2**23), 2**23, (2, RATE)) << 8).astype(np.int32)
+    source = film(tmp_path / "in.m2ts", "pcm_bluray", "stereo", samples, "s32")
+    assert "converted to flac" in remuxed(source, tmp_path / "out.mkv")[0]
+    codec, _, heard = sound(tmp_path / "out.mkv")
+    assert codec == "flac"
+    assert np.array_equal(heard[:, :RATE], samples)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [("2.1", "5.1"), ("3.0", "3.0"), ("5.0(side)", "5.0"), ("5.1(side)", "5.1"), ("4.0", "6.1"), ("7.1(wide)", "7.1")],
+)
+def test_layouts_of_opus(source, wanted):
+    assert layout_for("libopus", av.AudioLayout(source)) == wanted
