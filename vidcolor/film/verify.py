@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.film.source import frames_of
@@ -67,6 +68,7 @@ def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -
         if one is None or other is None:
             kind = "lacks frames" if other is None else "has more frames than the source"
             raise OutputError(f"{name}: {kind}, from number {number} on; colour it again")
+        assert one.pts is not None and other.pts is not None  # a reader gives every frame one
         apart = other.pts * made.info.time_base - one.pts * source.info.time_base
         offset = apart if offset is None else offset
         if abs(apart - offset) > ROUNDING:
@@ -105,7 +107,7 @@ def digests(reader: Reader, names: Mapping[int, int]) -> dict[int, tuple[int, st
     return {name: (count, digest.hexdigest()) for name, (count, digest) in found.items()}
 
 
-def packets_of(reader: Reader) -> Iterator[Packet[Any]]:
+def packets_of(reader: Reader) -> Iterator[Packet[Stream]]:
     for item in reader:
         if isinstance(item, Packet):
             yield item
