@@ -68,7 +68,8 @@ def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -
         if one is None or other is None:
             kind = "lacks frames" if other is None else "has more frames than the source"
             raise OutputError(f"{name}: {kind}, from number {number} on; colour it again")
-        assert one.pts is not None and other.pts is not None  # a reader gives every frame one
+        assert one.pts is not None  # a reader gives every frame a time stamp
+        assert other.pts is not None
         apart = other.pts * made.info.time_base - one.pts * source.info.time_base
         offset = apart if offset is None else offset
         if abs(apart - offset) > ROUNDING:
