@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from av.packet import Packet
 from av.stream import Stream
@@ -48,20 +49,28 @@ class Outgoing(Channel):
                 continue
 
 
+@dataclass(frozen=True)
+class Signals:
+    """How the user and the threads tell each other that a stream ends."""
+
+    stop: threading.Event  # by the user
+    ending: threading.Event  # nothing more shall be read
+    gave_up: threading.Event  # nothing more can be written
+
+
 class Run:
     """One run from `feed` to `sink`, until the feed ends or `stop` is set.
 
-    `ending` is set as soon as nothing more shall be read, `gave_up` when nothing more can be written. The sink is
-    finished even where the source is silent and its thread takes until the timeout to end.
+    The sink is finished even where the source is silent and its thread takes until the timeout to end.
     """
 
     def __init__(
-        self, feed: Feed, sink: Sink, options: ColorizeOptions, summary: Summary, *,
-        stop: threading.Event, ending: threading.Event, gave_up: threading.Event, progress: Progress | None,
+        self, feed: Feed, sink: Sink, options: ColorizeOptions, summary: Summary, signals: Signals,
+        progress: Progress | None,
     ) -> None:  # fmt: skip
         self.feed, self.sink, self.summary, self.progress = feed, sink, summary, progress
         self.options = options
-        self.stop, self.ending, self.gave_up = stop, ending, gave_up
+        self.stop, self.ending, self.gave_up = signals.stop, signals.ending, signals.gave_up
         self.cut = threading.Event()  # leave the first channel; the crew's stop leaves both
         self.crew = Crew(self.let_go)
         self.clocks = Clock(), Clock(), sink.clock

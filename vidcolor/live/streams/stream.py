@@ -17,7 +17,7 @@ from vidcolor.live.streams.feed import ENDED, Feed
 from vidcolor.live.streams.muxer import ReaderGone, StreamMuxer
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.live.streams.outlet import Outlet
-from vidcolor.live.streams.run import Run
+from vidcolor.live.streams.run import Run, Signals
 from vidcolor.live.streams.settings import stream_settings
 from vidcolor.live.streams.sink import Note, Sink
 from vidcolor.live.streams.source import Source
@@ -116,11 +116,8 @@ class StreamJob:
         keys = self.outlet is not None
         sink = Sink(connect, settings, self.summary.target, patience, self.hooks.note, keys=keys)
         self.connected = True
-        run = Run(
-            self.feed, sink, self.options, self.summary, stop=self.hooks.stop, ending=self.ending,
-            gave_up=self.gave_up, progress=self.hooks.progress,
-        )  # fmt: skip
-        run.run(backend)
+        signals = Signals(self.hooks.stop, self.ending, self.gave_up)
+        Run(self.feed, sink, self.options, self.summary, signals, self.hooks.progress).run(backend)
 
     def to_file(self) -> tuple[VideoSettings, Callable[[], Muxer]]:
         """Settings of the encoder, and what opens the target where it is a file."""
