@@ -380,3 +380,46 @@ def test_display_matrices_are_read_as_they_are_made(degrees):
     matrix = rotation_matrix(degrees)
     assert quarter_turns(matrix) == degrees // 90 % 4
     assert quarter_turns(None) == quarter_turns((0,) * 9) == 0
+
+
+def test_the_largest_picture_is_the_film(tmp_path):
+    """Two programmes in one broadcast, the small one first; a default one comes before a larger one that is none."""
+    for form, default in (("mpegts", None), ("matroska", 0)):
+        path = tmp_path / form
+        with av.open(str(path), "w", format=form) as out:
+            streams = [out.add_stream("mpeg2video", rate=25) for _ in range(2)]
+            for number, (stream, size) in enumerate(zip(streams, ((96, 64), (192, 128)), strict=True)):
+                (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
+                stream.disposition = Disposition.default if number == default else Disposition(0)
+            for number in range(25):
+                for stream in streams:
+                    frame = av.VideoFrame(stream.width, stream.height, "yuv420p")
+                    frame.pts, frame.time_base = number, Fraction(1, 25)
+                    out.mux(stream.encode(frame))
+            for stream in streams:
+                out.mux(stream.encode(None))
+        with Reader(path) as reader:
+            assert reader.info.width == (192 if default is None else 96)
+
+
+def test_sound_that_begins_late_is_kept(colorizer, tmp_path):
+    source = tmp_path / "late.vob"
+    with av.open(str(source), "w", format="vob") as out:
+        picture = out.add_stream("mpeg2video", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 96, 64, "yuv420p"
+        sound = out.add_stream("ac3", rate=48000, layout="stereo")
+        for number in range(25 * 14):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96), 40 + number % 100, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(picture.encode(frame))
+            if number >= 25 * 12 and number % 25 == 0:
+                silence = av.AudioFrame.from_ndarray(np.zeros((2, 48000), np.float32), "fltp", "stereo")
+                silence.sample_rate, silence.pts, silence.time_base = 48000, number * 1920, Fraction(1, 48000)
+                out.mux(sound.encode(silence))
+        out.mux(picture.encode(None))
+        out.mux(sound.encode(None))
+    with av.open(str(source)) as film:
+        assert film.streams.audio[0].codec_context.sample_rate == 0  # what is tested is needed as long as this holds
+    summary = colorize_film(source, tmp_path / "out.mkv", colorizer.backend, colorizer.options)
+    assert summary.warnings == []
+    assert len(read(tmp_path / "out.mkv").packets[0]) > 50

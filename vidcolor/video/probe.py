@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.stream import Disposition
@@ -21,6 +22,7 @@ from vidcolor.video.target import for_ffmpeg, is_address
 
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
 NETWORK_TIMEOUT = 30.0  # seconds
+PATIENT = {"analyzeduration": "600000000", "probesize": "100000000"}  # microseconds and bytes to learn the streams from
 MAX_RATE = 1000  # frames a second that are believed
 
 
@@ -34,14 +36,30 @@ def open_input(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
     if not address:
         check_file(path)
     try:
-        timeout = NETWORK_TIMEOUT if address else None
-        return av.open(for_ffmpeg(path), "r", metadata_errors="replace", timeout=timeout, hwaccel=hwaccel)
+        container = open_once(path, hwaccel, {}, timeout=NETWORK_TIMEOUT if address else None)
+        if address or is_special(Path(path)) or not any(is_unknown(s) for s in container.streams.audio):
+            return container
+        container.close()
+        return open_once(path, hwaccel, PATIENT)
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it; change its rights") from error
     except av.error.InvalidDataError as error:
         raise InputError(f"{path}: not a film, or cut off so early that it cannot be read; copy it again") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be opened, {reason(error)}; check that it plays elsewhere") from error
+
+
+def open_once(
+    path: str, hwaccel: HWAccel | None, options: dict[str, str], *, timeout: float | None = None
+) -> InputContainer:
+    return av.open(
+        for_ffmpeg(path), "r", metadata_errors="replace", timeout=timeout, hwaccel=hwaccel, options=options
+    )  # fmt: skip
+
+
+def is_unknown(stream: AudioStream) -> bool:
+    """Whether sound has been declared, and nothing is known of it yet: it begins later than FFmpeg looks."""
+    return stream.codec_context is not None and not stream.codec_context.sample_rate
 
 
 def check_file(path: str) -> None:
@@ -60,15 +78,24 @@ def check_file(path: str) -> None:
 
 
 def main_video(container: InputContainer, path: str) -> VideoStream:
-    """The film itself among the streams: the first picture that is not cover art."""
+    """The film itself among the streams: the largest picture that is no cover art, and marked as default if any is.
+
+    Raises:
+        InputError: there is none, or no decoder for it.
+    """
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
         raise InputError(f"{path}: has no picture, only {kinds(container)}; give a file with a video stream")
-    stream = next((s for s in films if s.disposition & Disposition.default), films[0])
+    stream = max([s for s in films if s.disposition & Disposition.default] or films, key=area)
     if stream.codec_context is None:
         raise InputError(f"{path}: no decoder for its picture, which may be encrypted; convert it first")
     stream.thread_type = "AUTO"
     return stream
+
+
+def area(stream: VideoStream) -> int:
+    """Pixels of its picture; 0 where nothing is known of it."""
+    return stream.codec_context.width * stream.codec_context.height if stream.codec_context is not None else 0
 
 
 def kinds(container: InputContainer) -> str:

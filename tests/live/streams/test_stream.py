@@ -7,6 +7,7 @@ import http.server
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import av
 import numpy as np
@@ -180,19 +181,11 @@ def test_a_film_as_a_playlist_and_back_from_a_web_server(color, cast, tmp_path):
     color(cast, playlist, overwrite=True, end=1.0)
     assert len(list(playlist.parent.glob("out-*.ts"))) == 1
 
-    handler = functools.partial(Quiet, directory=str(playlist.parent))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(playlist.parent) as address:
         out = tmp_path / "back.mkv"
-        summary = color(f"http://127.0.0.1:{server.server_port}/out.m3u8", out, codec="ffv1")
+        summary = color(f"{address}/out.m3u8", out, codec="ffv1")
         with pytest.raises(InputError, match="not found there"):
-            color(f"http://127.0.0.1:{server.server_port}/none.m3u8", tmp_path / "none.mkv")
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+            color(f"{address}/none.m3u8", tmp_path / "none.mkv")
     assert summary.dropped == 0
     before, after = read(playlist), read(out)
     assert all(np.array_equal(a, b) for a, b in zip(before.luma, after.luma, strict=True))
@@ -202,6 +195,41 @@ def test_a_film_as_a_playlist_and_back_from_a_web_server(color, cast, tmp_path):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
+
+
+@contextmanager
+def served(folder):
+    """A web server for the files of a folder; gives its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["recording.webm", "raw.h264"])
+def test_a_finished_file_without_a_length_is_no_live_source(color, cast, tmp_path, name):
+    """As browsers record it, and as cameras store it: fetched once, with every frame, and that is all."""
+    with av.open(str(cast)) as inp, av.open(str(tmp_path / name), "w", options={"live": "1"}) as out:
+        film = inp.streams.video[0]
+        codec = "libvpx" if name.endswith("webm") else "libx264"
+        stream = out.add_stream(
+            codec, rate=film.average_rate, options={"deadline": "realtime"} if "vpx" in codec else {}
+        )
+        stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
+        for number, frame in zip(range(40), inp.decode(film), strict=False):
+            frame.pict_type, frame.pts, frame.time_base = 0, number, 1 / film.average_rate
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with served(tmp_path) as address:
+        summary = color(f"{address}/{name}", tmp_path / "out.mkv")
+    assert (summary.frames, summary.dropped, summary.reconnected) == (40, 0, 0)
+    assert not [w for w in summary.warnings if "ended" in w]
+    assert len(read(tmp_path / "out.mkv").frames) == 40
 
 
 def test_a_film_into_a_playlist_that_is_stopped_leaves_nothing(colorizer, cast, tmp_path):

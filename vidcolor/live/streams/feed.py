@@ -17,7 +17,7 @@ from vidcolor.errors import InputError
 from vidcolor.live.backoff import Backoff
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import HTTP, LIVE, scheme
-from vidcolor.live.streams.source import Source, why
+from vidcolor.live.streams.source import Source, is_finished, why
 from vidcolor.live.streams.timeline import Running
 from vidcolor.video.output import codec_name
 from vidcolor.video.reader import Reader
@@ -152,7 +152,7 @@ class Feed:
             except InputError as error:
                 self.note(f"{name}: still away, {self.cause(error)}")
                 continue
-            if scheme(self.source.address) in HTTP and reader.container.duration is not None:
+            if scheme(self.source.address) in HTTP and is_finished(reader.container):
                 reader.close()  # the broadcast is over, and this is its recording
                 self.lost = ""
                 return False

@@ -112,7 +112,12 @@ class Source:
         """Whether frames come when they come: not so of files, pipes and finished films on a web server."""
         kind = scheme(self.address)
         asked = self.options.live or self.options.realtime
-        return asked or kind in LIVE or (kind in HTTP and reader.container.duration is None)
+        return asked or kind in LIVE or (kind in HTTP and not is_finished(reader.container))
+
+
+def is_finished(container: InputContainer) -> bool:
+    """Whether what a web server sends has an end: it tells a length, or its size; a playlist's size says nothing."""
+    return container.duration is not None or (container.format.name != "hls" and container.size > 0)
 
 
 def why(error: BaseException, timeout: float) -> str:
