@@ -19,6 +19,7 @@ OUTSIDE = ("vidcolor", "training", "benchmarks", "engines")  # and these the sam
 PURE = ("vidcolor.color", "vidcolor.merge.chroma", "vidcolor.temporal", "vidcolor.shots.detector",
         "vidcolor.shots.dissolves", "vidcolor.shots.similarity")  # fmt: skip
 HEAVY = {"torch", "openvino", "onnx", "onnxruntime"}
+FILE_LINES, FUNCTION_LINES, PARAMETERS = 350, 60, 7  # at most, in vidcolor/
 
 
 def modules():
@@ -95,6 +96,47 @@ def test_engines_are_imported_only_where_they_are_run():
             assert not {m.split(".")[0] for m in imports(path, top_level=True)} & HEAVY, name
 
 
+PACKAGE = [path for name, path in MODULES.items() if name.split(".")[0] == "vidcolor"]
+
+
+def functions():
+    for path in PACKAGE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node
+
+
+def test_files_are_short():
+    long = {
+        str(path.relative_to(ROOT)): n for path in PACKAGE if (n := len(path.read_text().splitlines())) > FILE_LINES
+    }
+    assert not long
+
+
+def test_functions_are_short():
+    lengths = {name: node.end_lineno - node.lineno + 1 for name, node in functions()}
+    assert not {name: n for name, n in lengths.items() if n > FUNCTION_LINES}
+
+
+def test_functions_take_few_parameters():
+    def count(given: ast.arguments) -> int:
+        listed = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        return sum(a is not None and a.arg not in ("self", "cls") for a in listed)
+
+    assert not {name: n for name, node in functions() if (n := count(node.args)) > PARAMETERS}
+
+
+def test_every_folder_says_what_it_is_for():
+    said = {}
+    for folder in sorted({path.parent for path in PACKAGE}):
+        assert (folder / "__init__.py").exists(), folder
+        docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+        said[folder.name] = docstring.splitlines()[0] if docstring else ""
+    vague = {name: first for name, first in said.items() if len(first.split()) < 5 or not first.endswith(".")}
+    assert not vague
+    assert len(set(said.values())) == len(said)
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
@@ -107,6 +149,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {n.split("/")[0] for n in names} == {"vidcolor", "vidcolor-0.1.0.dist-info"}
     assert "vidcolor/models/weights/vidcolor-default.onnx" in names
     assert "vidcolor/models/weights/MODEL_CARD.md" in names
+    assert "vidcolor/py.typed" in names  # says that the annotations are meant for others too
     assert wheel.stat().st_size < 40e6
 
 

@@ -20,6 +20,8 @@ from vidcolor.options import ColorizeOptions, ColorOptions
 from vidcolor.stills.frames import ArrayFrame, ArrayFrames
 from vidcolor.stills.image import colorize_still, is_still
 
+__all__ = ["Colorizer", "Summary", "colorize"]
+
 
 def colorize(
     source: str | Path, target: str | Path, options: ColorizeOptions | None = None, *, progress: Progress | None = None
@@ -55,6 +57,7 @@ class Colorizer:
         self.close()
 
     def close(self) -> None:
+        """Free the model; nothing can be coloured any more."""
         self.backend.close()
 
     def file(

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 
+__all__ = [
+    "BackendError",
+    "Cancelled",
+    "InputError",
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    "VidcolorError",
+]
 UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's controls, halves of pairs (bytes that are no text), ends of lines
 
 

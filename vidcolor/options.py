@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vidcolor.errors import OptionError
 
+__all__ = ["ColorOptions", "ColorizeOptions", "EncodeOptions", "FilmOptions"]
 CODECS = {  # the name a user gives -> FFmpeg's encoder
     "x264": "libx264",
     "x265": "libx265",

@@ -14,6 +14,8 @@ import numpy as np
 from vidcolor.errors import BackendError, OptionError
 from vidcolor.models.files import ModelFile
 
+__all__ = ["Backend", "make_backend"]
+
 
 class Backend(Protocol):
     """A loaded network. `close` frees it; it may be called from one thread at a time, OpenVINO's from any number."""
@@ -52,7 +54,8 @@ class Backend(Protocol):
             ModelError: as `predict`; or the model knows no distribution, or was exported before this.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the network and what it holds."""
 
 
 def openvino(model: ModelFile) -> Backend:

@@ -32,6 +32,7 @@ class Summary:
 
     @property
     def fps(self) -> float:
+        """Frames a second, from start to end."""
         return self.frames / self.seconds if self.seconds else 0.0
 
     @property
