@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vidcolor.video.info import FilmInfo
+from vidcolor.video.timecode import later
 
 MARGIN = 5  # seconds read past the end, so that frames out of order and late audio are not missed
 
@@ -76,10 +77,18 @@ class Trim:
     def info(self, info: FilmInfo, container: InputContainer) -> FilmInfo:
         """What is known of the part: its chapters, and how many frames it has."""
         info = replace(info, chapters=tuple(self.chapters(container)))
+        info = replace(info, tags=self.tags(info.tags, info.rate), video_tags=self.tags(info.video_tags, info.rate))
         if not (self.active and info.frames and info.rate):
             return info
         length = min(Fraction(info.frames) / info.rate, math.inf if self.end is None else exact(self.end))
         return replace(info, frames=max(0, round((length - exact(self.start or 0.0)) * info.rate)))
+
+    def tags(self, tags: dict[str, str] | None, rate: Fraction | None) -> dict[str, str] | None:
+        """Metadata, with a time code that has moved with the film's beginning."""
+        if not (tags and rate and self.start):
+            return tags
+        frames = math.ceil(exact(self.start) * rate)  # that are left out
+        return {k: later(v, frames, rate) if k.lower() == "timecode" else v for k, v in tags.items()}
 
     def chapters(self, container: InputContainer) -> Iterator[dict[str, Any]]:
         """The chapters, moved and cut with the film."""
