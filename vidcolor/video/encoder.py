@@ -22,6 +22,7 @@ from vidcolor.options import CODECS, EncodeOptions
 from vidcolor.video.device import cuda_accel
 from vidcolor.video.faults import reason
 from vidcolor.video.formats import FULL_RANGE, LIMITED_RANGE, STEPS, choose_format, layout, plane
+from vidcolor.video.hdr import add_hdr
 from vidcolor.video.info import FilmInfo
 
 PRIMARIES = {BT709: (1, 1), BT470BG: (5, 6), SMPTE170M: (6, 6)}  # primaries and transfer that go with a matrix
@@ -116,7 +117,7 @@ def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoS
             raise OptionError(f"{width}x{height} is an odd size, which {codec} cannot hold; use vp9 or ffv1")
     pix_fmt = choose_format(available, info.pix_fmt, options.pix_fmt, codec)
     encoding = replace(info.encoding, depth=layout(pix_fmt).depth)
-    settings = encoder_options(codec, encoder, options)
+    settings = add_hdr(encoder_options(codec, encoder, options), encoder, info.mastering, info.light)
     tags = info.primaries, info.transfer
     if not info.is_tagged and tags == (UNSPECIFIED, UNSPECIFIED):
         tags = PRIMARIES.get(encoding.matrix, tags)  # grey needed no tags, colour does: those a player assumes

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from vidcolor.color.encoding import UNSPECIFIED, Encoding
+from vidcolor.video.hdr import Mastering
 from vidcolor.video.sidedata import quarter_turns
 
 
@@ -32,6 +33,8 @@ class FilmInfo:
     disposition: int = 0  # of the picture's stream
     tags: dict[str, str] | None = None  # metadata of the file
     video_tags: dict[str, str] | None = None  # of the picture's stream
+    mastering: Mastering | None = None  # the display that it was made on
+    light: tuple[int, int] | None = None  # MaxCLL and MaxFALL in cd/m2
     chapters: tuple[dict[str, Any], ...] = ()  # as PyAV has them, their time_base as a Fraction
 
     @property
@@ -58,6 +61,8 @@ class FilmInfo:
                 made[name] = None if made[name] is None else Fraction(made[name])
             made["encoding"] = Encoding(**made["encoding"])
             made["display_matrix"] = tuple(made["display_matrix"]) if made["display_matrix"] else None
+            made["mastering"] = Mastering.from_dict(made["mastering"]) if made["mastering"] else None
+            made["light"] = tuple(made["light"]) if made["light"] else None
             made["chapters"] = tuple({**c, "time_base": Fraction(c["time_base"])} for c in made["chapters"])
             return cls(**made)
         except (KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ from vidcolor.options import CODECS
 from vidcolor.video.encoder import VideoSettings
 from vidcolor.video.faults import disk_failure, reason
 from vidcolor.video.formats import layout
+from vidcolor.video.hdr import PARAMETERS
 from vidcolor.video.info import FilmInfo
 from vidcolor.video.output import Output, can_hold, can_hold_codec, codec_name, kept_tags
 from vidcolor.video.target import CONTAINERS, for_ffmpeg
@@ -73,7 +74,7 @@ class Muxer(Output):
     def declare(self, info: FilmInfo, settings: VideoSettings, others: Sequence[Stream]) -> None:
         """All streams and tags, and the header."""
         self.add_video(info, settings)
-        self.warn_of_losses(info.pix_fmt, settings)
+        self.warn_of_losses(info, settings)
         for stream in others:
             self.add_other(stream)
         self.container.metadata.update(kept_tags(info.tags or {}))
@@ -97,13 +98,15 @@ class Muxer(Output):
         if info.display_matrix:
             self.video.set_display_matrix(info.display_matrix)
 
-    def warn_of_losses(self, source: str, settings: VideoSettings) -> None:
+    def warn_of_losses(self, info: FilmInfo, settings: VideoSettings) -> None:
         codec, target, name = self.codec, settings.pix_fmt, self.format
-        before, after = layout(source), layout(target)
+        before, after = layout(info.pix_fmt), layout(target)
         if settings.aspect not in (None, 1) and name in ("matroska", "webm") and codec not in ("x264", "x265"):
             self.warnings.append(f"pixel aspect {settings.aspect} dropped: {codec} cannot hold it in {self.holder}")
         if after.depth < before.depth:
             self.warnings.append(f"luma reduced from {before.depth} to {after.depth} bits: {codec} cannot hold more")
+        if (info.mastering or info.light) and settings.encoder not in PARAMETERS:
+            self.warnings.append(f"mastering display and light level (HDR10) dropped: {codec} cannot be told them")
         if before.alpha and not after.alpha:
             self.warnings.append(f"transparency dropped: {codec} cannot hold it in {target}")
 

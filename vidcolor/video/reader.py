@@ -19,6 +19,7 @@ from vidcolor.errors import InputError
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.faults import reason
 from vidcolor.video.formats import to_native
+from vidcolor.video.hdr import light_of, mastering_of
 from vidcolor.video.info import FilmInfo
 from vidcolor.video.probe import describe, main_video, open_input
 from vidcolor.video.sidedata import display_matrix
@@ -140,12 +141,18 @@ class Reader:
         for item in self.items:
             head.append(item)
             if isinstance(item, av.VideoFrame):
-                order, matrix = self.read_field_order(item), display_matrix(item)
-                self.info = replace(self.info, field_order=order, display_matrix=matrix)
+                self.info = self.seen(item)
                 return head
         if self.trims and not self.damaged:
             raise InputError(f"{self.path}: no frame lies between start and end; choose them within the film")
         raise InputError(f"{self.path}: not one frame can be decoded; it is damaged or in an unknown codec")
+
+    def seen(self, frame: av.VideoFrame) -> FilmInfo:
+        """What only the first frame tells."""
+        return replace(
+            self.info, field_order=self.read_field_order(frame), display_matrix=display_matrix(frame),
+            mastering=mastering_of(frame), light=light_of(frame),
+        )  # fmt: skip
 
     def read_field_order(self, frame: av.VideoFrame) -> str | None:
         if not frame.interlaced_frame:
