@@ -37,7 +37,8 @@ class Mastering:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Mastering:
         """What `dataclasses.asdict` gave, by way of JSON."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**fields)
 
     def text(self, encoder: str) -> str:
         """As `encoder` wants it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import av
+from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 
@@ -18,7 +19,7 @@ from vidcolor.video.formats import layout
 from vidcolor.video.hdr import PARAMETERS
 from vidcolor.video.info import FilmInfo
 from vidcolor.video.output import Output, can_hold, can_hold_codec, codec_name, kept_tags
-from vidcolor.video.target import CONTAINERS, for_ffmpeg
+from vidcolor.video.target import CONTAINERS, RECORDINGS, for_ffmpeg
 
 MP4_TAGS = ("title", "artist", "album", "comment", "date", "genre", "copyright", "description", "creation_time",
             "language", "handler_name", "timecode")  # fmt: skip
@@ -28,12 +29,12 @@ def container_for(target: Path) -> str:
     """FFmpeg's name for the container that the target's ending asks for.
 
     Raises:
-        OutputError: the ending is none of CONTAINERS.
+        OutputError: the ending is none of CONTAINERS and RECORDINGS.
     """
-    suffix = target.suffix.lower()
-    if suffix not in CONTAINERS:
-        raise OutputError(f"{target}: cannot write {suffix or 'a name without ending'}; use {', '.join(CONTAINERS)}")
-    return CONTAINERS[suffix]
+    suffix, known = target.suffix.lower(), CONTAINERS | RECORDINGS
+    if suffix not in known:
+        raise OutputError(f"{target}: cannot write {suffix or 'a name without ending'}; use {', '.join(known)}")
+    return known[suffix]
 
 
 def default_codec(target: Path) -> str:
@@ -59,7 +60,7 @@ class Muxer(Output):
         self.format = container_for(target)
         self.file = AtomicFile(target, overwrite=overwrite)
         try:
-            place, options = for_ffmpeg(str(self.file.partial)), muxer_options(self.format, info)
+            place, options = for_ffmpeg(str(self.file.partial)), muxer_options(self.format, info, target.suffix)
             container = av.open(place, "w", format=self.format, container_options=options)
         except OSError as error:
             self.file.discard()
@@ -93,6 +94,7 @@ class Muxer(Output):
         except ValueError as error:
             good = " or ".join(c for c, e in CODECS.items() if can_hold_codec(self.format, e))
             raise OptionError(f"{self.target}: {self.holder} cannot hold {self.codec}; use {good}") from error
+        self.video.codec_context.flags |= Flags.global_header  # MPEG-TS repeats what stands there at each key frame
         self.video.metadata.update(kept_tags(info.video_tags or {}))
         self.video.disposition = Disposition(info.disposition)
         if info.display_matrix:
@@ -165,9 +167,11 @@ class Muxer(Output):
         return disk_failure(self.target, error)
 
 
-def muxer_options(name: str, info: FilmInfo) -> dict[str, str]:
+def muxer_options(name: str, info: FilmInfo, suffix: str = "") -> dict[str, str]:
     """For MP4 and MOV: index in front, Apple's open tag list where a tag needs it, start offsets to the tick."""
     same = {"fflags": "+bitexact"}  # no random ids: the same packets make the same file
+    if suffix.lower() in (".m2ts", ".mts"):
+        return same | {"mpegts_m2ts_mode": "1"}  # packets of 192 bytes, as cameras and discs have them
     if name not in ("mp4", "mov"):
         return same
     special = any(k.lower() not in MP4_TAGS for k in kept_tags(info.tags or {}))

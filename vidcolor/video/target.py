@@ -10,6 +10,8 @@ from vidcolor.errors import OutputError
 
 # Endings of films that can be written -> FFmpeg's name of the container.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+# What streams are recorded into; films of a folder go into one of the others.
+RECORDINGS = {".ts": "mpegts", ".m2ts": "mpegts", ".mts": "mpegts", ".flv": "flv"}
 
 
 def is_address(source: str) -> bool:

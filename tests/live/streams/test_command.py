@@ -73,6 +73,19 @@ def test_a_size_that_changes_midway(cast, tmp_path):
     assert rising(film.times)
 
 
+@pytest.mark.parametrize("name", ["out.ts", "out.m2ts", "out.flv"])
+def test_what_people_record_into(color, cast, tmp_path, name):
+    """From a live source, and a film as a whole."""
+    color(cast, tmp_path / name, StreamOptions(realtime=True), end=1.5)
+    assert coloured(tmp_path / name)
+    assert rising(times(tmp_path / name)["video"])
+    assert len(read(tmp_path / name).packets[0]) > 20
+    film = tmp_path / f"film-{name}"
+    assert vidcolor(cast, "-o", film, "--crf", "5", "-q").wait(60) == 0
+    assert len(read(film).frames) == len(read(cast).frames)
+    assert sound(film)[5:50] == sound(cast)[5:50]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_recording_that_is_stopped_is_kept(cast, tmp_path, number):
     port, out = free_port(socket.SOCK_DGRAM), tmp_path / "out.mp4"
