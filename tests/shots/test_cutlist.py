@@ -37,10 +37,10 @@ def test_a_written_list_is_read_back_and_says_what_it_is(tmp_path):
 
 
 def test_nothing_is_left_where_a_list_cannot_be_written(tmp_path):
-    with pytest.raises(OutputError, match="folder does not exist|cannot be written"):
+    with pytest.raises(OutputError, match=r"folder does not exist|cannot be written"):
         write_shots(tmp_path / "missing" / "shots.json", made())
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="folder does not exist|cannot be written"):
+    with pytest.raises(OutputError, match=r"folder does not exist|cannot be written"):
         write_shots(tmp_path / "folder", made())
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
