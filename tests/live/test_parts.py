@@ -12,7 +12,7 @@ import pytest
 
 from vidcolor.errors import InputError
 from vidcolor.live import devices
-from vidcolor.live.backoff import Backoff
+from vidcolor.live.backoff import Backoff, reopened
 from vidcolor.live.controls import Controls
 from vidcolor.live.devices import Camera, attempts, find_camera, is_camera, open_camera
 from vidcolor.live.newest import Closed, Newest
@@ -69,6 +69,23 @@ def test_back_off_grows_and_is_left_at_once_on_stop():
     assert backoff.next == 0.001
     stop.set()
     assert not Backoff(first=3600).wait(stop)
+
+
+def test_what_is_lost_is_opened_again_as_long_as_there_is_patience(monkeypatch):
+    stop, faults, tries = threading.Event(), [], iter(["no", "no", "yes", "no"])
+
+    def opened() -> str:
+        if (word := next(tries)) == "no":
+            raise InputError("away")
+        return word
+
+    monkeypatch.setattr(Backoff, "span", lambda self: 0.001)
+    assert reopened(opened, stop, failed=faults.append) == "yes"
+    assert len(faults) == 2
+    assert reopened(opened, stop, patience=0) is None
+    stop.set()
+    assert reopened(opened, stop, at_once=True) is None
+    assert next(tries) == "no"  # neither of them has tried
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,17 @@ def test_a_stream_that_is_gone_comes_back(colorizer, port):
     assert len(notes) == 2
 
 
+def test_a_looped_file_that_is_gone_ends_the_session(colorizer, short_film, tmp_path):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(short_film.read_bytes())
+    session = make_session(film, colorizer, loop=True)
+    with session:
+        assert session.next(60) is not None
+        film.unlink()
+        with pytest.raises(Closed):
+            list(iter(lambda: session.next(60), None))
+
+
 def test_what_cannot_be_opened_is_said_before_any_thread_runs(colorizer, tmp_path):
     before = threading.active_count()
     with pytest.raises(InputError, match="no such file"):

@@ -1,9 +1,17 @@
-"""How long to wait before the next try: longer each time, and not all at once."""
+"""Trying again what was lost: after longer pauses each time, and not all at once."""
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from vidcolor.errors import InputError
+
+T = TypeVar("T")
 
 
 class Backoff:
@@ -26,3 +34,23 @@ class Backoff:
     def wait(self, stop: threading.Event) -> bool:
         """Wait until the next try; False where `stop` was set before."""
         return not stop.wait(self.span())
+
+
+def reopened(
+    open_source: Callable[[], T], stop: threading.Event, *,
+    patience: float = math.inf, at_once: bool = False, failed: Callable[[InputError], None] = lambda _: None,
+) -> T | None:  # fmt: skip
+    """What `open_source` gives as soon as it raises no InputError; None where it never did.
+
+    It is tried until `stop` is set or `patience` seconds have passed. `at_once` leaves the pauses out, for who waits
+    for a call and must be there for it. `failed` is told of every fault.
+    """
+    began, backoff = time.monotonic(), Backoff()
+    while not stop.is_set() and time.monotonic() - began < patience:
+        if not at_once and not backoff.wait(stop):
+            return None
+        try:
+            return open_source()
+        except InputError as error:
+            failed(error)
+    return None

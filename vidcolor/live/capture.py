@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vidcolor.errors import InputError
-from vidcolor.live.backoff import Backoff
+from vidcolor.live.backoff import reopened
 from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
 from vidcolor.live.options import CameraWish
@@ -90,9 +90,8 @@ class Capture(threading.Thread):
         try:
             while not self.stop.is_set():
                 why = self.read_on()
-                if self.stop.is_set() or (self.is_file and not self.loop):
+                if self.stop.is_set() or (self.is_file and not self.loop) or not self.reopen(why):
                     break
-                self.reopen(why)
         finally:
             self.close()
             self.out.close()
@@ -102,24 +101,20 @@ class Capture(threading.Thread):
             self.container.close()
             self.container = None
 
-    def reopen(self, why: str) -> None:
-        """Try until the source is back, or until `stop` is set."""
+    def reopen(self, why: str) -> bool:
+        """Begin a file again, or try until the source is back; False where that cannot be or `stop` was set."""
         self.close()
-        if not self.is_file:
-            self.status = f"{self.label}: {why}; trying again"
-            self.note(self.status)
-        backoff = Backoff()
-        while not self.stop.is_set():
-            if not self.is_file and not backoff.wait(self.stop):
-                return
+        if self.is_file:
             try:
                 self.container = self.open()
             except InputError:
-                if self.is_file:
-                    return
-                continue
-            self.reconnected += not self.is_file
-            return
+                return False
+            return True
+        self.status = f"{self.label}: {why}; trying again"
+        self.note(self.status)
+        self.container = reopened(self.open, self.stop)
+        self.reconnected += self.container is not None
+        return self.container is not None
 
     def read_on(self) -> str:
         """Read frames until the source ends; returns why it did."""

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vidcolor.errors import InputError
-from vidcolor.live.backoff import Backoff
+from vidcolor.live.backoff import reopened
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import HTTP, LIVE, scheme
 from vidcolor.live.streams.source import Source, is_finished, why
@@ -140,27 +140,23 @@ class Feed:
             self.pace.wait(float(stamp * item.time_base))
 
     def come_back(self) -> bool:
-        """Open the source again, as long as there is patience; False: given up."""
-        name, stop = self.source.name, self.source.stop
+        """Open the source again, as long as there is patience; False: given up, or it is a recording by now."""
+        name, gone = self.source.name, time.monotonic()
         self.note(f"{name}: lost, {self.lost}; trying again for {self.patience:g} s")
-        gone, backoff = time.monotonic(), Backoff()
-        while time.monotonic() - gone < self.patience and not stop.is_set():
-            if not self.source.listens and not backoff.wait(stop):  # who waits for a call must be there for it
-                break
-            try:
-                reader = self.source.open(live=True, like=self.info, again=True)
-            except InputError as error:
-                self.note(f"{name}: still away, {self.cause(error)}")
-                continue
-            if scheme(self.source.address) in HTTP and is_finished(reader.container):
-                reader.close()  # the broadcast is over, and this is its recording
-                self.lost = ""
-                return False
-            self.reader, self.reconnected = reader, self.reconnected + 1
-            self.slots = match(reader, self.kept)
-            self.note(f"{name}: is back after {time.monotonic() - gone:.0f} s")
-            return True
-        return False
+        reader = reopened(
+            lambda: self.source.open(live=True, like=self.info, again=True), self.source.stop, patience=self.patience,
+            at_once=self.source.listens, failed=lambda error: self.note(f"{name}: still away, {self.cause(error)}"),
+        )  # fmt: skip
+        if reader is None:
+            return False
+        if scheme(self.source.address) in HTTP and is_finished(reader.container):
+            reader.close()  # the broadcast is over, and this is its recording
+            self.lost = ""
+            return False
+        self.reader, self.reconnected = reader, self.reconnected + 1
+        self.slots = match(reader, self.kept)
+        self.note(f"{name}: is back after {time.monotonic() - gone:.0f} s")
+        return True
 
     def leave(self) -> None:
         """Close the connection and keep its figures."""
