@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from vidcolor.api import Colorizer
+from vidcolor.atomic import AtomicFile
 from vidcolor.errors import OutputError
 from vidcolor.live.capture import Capture, Captured
 from vidcolor.live.colorizer import LiveColorizer
@@ -121,10 +122,12 @@ class Watcher:
 
     def snapshot(self, shown: Shown) -> None:
         target = self.free_name(".png")
+        picture = Image.fromarray(compose(shown.frame, shown.size, "color", rotation=shown.rotation))
         try:
-            Image.fromarray(compose(shown.frame, shown.size, "color", rotation=shown.rotation)).save(target)
-        except OSError as error:
-            self.say(str(OutputError(f"{target}: cannot be written, {error.strerror}; choose another --folder")))
+            with AtomicFile(target, overwrite=False) as partial:
+                picture.save(partial, "PNG")
+        except OutputError as error:
+            self.say(str(error))
             return
         self.say(f"{target}")
 

@@ -54,7 +54,7 @@ class Muxer(Output):
 
     def __init__(
         self, target: Path, info: FilmInfo, settings: VideoSettings, *, codec: str,
-        others: Sequence[Stream] = (), covers: Mapping[int, bytes] | None = None, overwrite: bool = True,
+        others: Sequence[Stream] = (), covers: Mapping[int, bytes] | None = None, overwrite: bool = False,
     ) -> None:  # fmt: skip
         self.target, self.codec, self.covers = target, codec, covers or {}
         self.format = container_for(target)

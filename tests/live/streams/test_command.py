@@ -172,3 +172,13 @@ def test_luma_of_a_live_film_is_untouched(color, cast, tmp_path):
         sent = {luma_of(f).tobytes() for f in film.decode(video=0)}
     assert all(luma.tobytes() in sent for luma in read(out).luma)
     assert os.path.getsize(out)
+
+
+def test_a_playlist_onto_a_full_disk(cast, tmp_path):
+    """FFmpeg's muxer passes over every fault of the disk; a limit on the size of files stands in for it."""
+    out = tmp_path / "out.m3u8"
+    command = f"ulimit -f 40; trap '' XFSZ; exec '{sys.executable}' -m vidcolor '{cast}' -o '{out}' --crf 1 --size 96"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"vidcolor: {out}: not all was written")
+    assert not list(tmp_path.iterdir())

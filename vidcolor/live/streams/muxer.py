@@ -8,6 +8,7 @@ import threading
 
 import av
 from av.container import OutputContainer
+from av.packet import Packet
 from av.stream import Stream
 
 from vidcolor.errors import OutputError
@@ -43,7 +44,7 @@ class StreamMuxer(Output):
         self, outlet: Outlet, templates: Templates, settings: VideoSettings, *, live: bool, stdout: int,
         gave_up: threading.Event,
     ) -> None:  # fmt: skip
-        self.outlet = outlet
+        self.outlet, self.live, self.size = outlet, live, 0
         self.pipe = PipeOut(stdout, gave_up) if outlet.address == PIPE else None
         super().__init__(self.open(outlet.container_options(live=live)), outlet.name, outlet.format)
         self.warnings += templates.warnings
@@ -71,10 +72,19 @@ class StreamMuxer(Output):
             self.release()
             raise self.refusal(error) from error
 
+    def write(self, packet: Packet[Stream]) -> None:
+        self.size += packet.size
+        super().write(packet)
+
     def finish(self) -> None:
-        """The end: what is held back, and the trailer."""
+        """The end: what is held back, and the trailer.
+
+        Raises:
+            OutputError: it cannot be written, or something before it was not.
+        """
         try:
             self.close()
+            self.outlet.check_written(self.size, live=self.live)
         except (OSError, ValueError) as error:
             raise self.failure(error, "lost at its end") from error
         finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcolor.errors import OptionError
+from vidcolor.errors import OptionError, OutputError
 from vidcolor.live.streams.address import HTTP, PIPE, is_playlist, name_of, scheme
 from vidcolor.live.streams.options import FORMATS, StreamOptions
 from vidcolor.live.streams.protocols import check_protocol
@@ -17,6 +18,7 @@ BY_SCHEME = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts", "srt": "mpegts", 
              "rtp": "rtp_mpegts"}  # fmt: skip
 SEGMENT = 4  # seconds
 WINDOW = 6  # segments in the playlist of a live stream
+SCARCE = 100_000  # bytes of room under which a disk is called full
 INTERLEAVE = "500000"  # microseconds that one stream may wait for another that says nothing
 
 
@@ -103,15 +105,41 @@ class Outlet:
             options["method"] = "PUT"
         return options
 
+    def check_written(self, size: int, *, live: bool) -> None:
+        """Make sure that a local playlist is whole: FFmpeg's muxer says nothing of a disk that is full.
+
+        `size` is the bytes of all packets, of which segments hold more; those of a live playlist are deleted in time.
+
+        Raises:
+            OutputError: something is missing.
+        """
+        if self.folder is None:
+            return
+        path = Path(self.address)
+        is_closed = path.is_file() and "#EXT-X-ENDLIST" in path.read_text()
+        if is_closed and (live or sum(entry.stat().st_size for entry in self.segments()) >= size):
+            return
+        full = shutil.disk_usage(self.folder).free < SCARCE
+        why = (
+            "the disk is full; free some room or choose another folder"
+            if full
+            else "not all was written; check the disk"
+        )
+        raise OutputError(f"{self.name}: {why}")
+
+    def segments(self) -> list[os.DirEntry[str]]:
+        """The files of a local playlist's segments."""
+        own = re.compile(re.escape(Path(self.address).stem) + r"-\d{5,}\.ts(\.tmp)?")
+        return [entry for entry in os.scandir(self.folder) if own.fullmatch(entry.name)]
+
     def remove_playlist(self) -> None:
         """Remove a playlist with its segments: one that is replaced, or one that will not be finished."""
         if self.folder is None:
             return
-        path = Path(self.address)
-        own = re.compile(re.escape(path.stem) + r"-\d{5,}\.ts(\.tmp)?")
-        for entry in list(os.scandir(self.folder)):
-            if own.fullmatch(entry.name) or entry.name in (path.name, path.name + ".tmp"):
-                Path(entry.path).unlink(missing_ok=True)
+        for entry in self.segments():
+            Path(entry.path).unlink(missing_ok=True)
+        for name in (self.address, f"{self.address}.tmp"):
+            Path(name).unlink(missing_ok=True)
 
 
 def escaped(stem: str) -> str:
