@@ -17,7 +17,7 @@ import aiohttp
 
 from vidcolor import Colorizer
 from vidcolor.live.serve.app import Server
-from vidcolor.live.serve.door import serving
+from vidcolor.live.serve.connections import serving
 from vidcolor.live.serve.guard import Guard
 from vidcolor.live.serve.limits import Limits
 
@@ -43,9 +43,9 @@ async def running(
     limits = limits or Limits()
     guard = Guard(hosts, token, limits.max_requests, any_address=any_address)
     server = Server(colorizer.backend, colorizer.options, limits, guard)
-    door = socket.create_server(("127.0.0.1", 0))
-    async with serving(server, door):
-        site = Site(server, f"http://127.0.0.1:{door.getsockname()[1]}")
+    listening = socket.create_server(("127.0.0.1", 0))
+    async with serving(server, listening):
+        site = Site(server, f"http://127.0.0.1:{listening.getsockname()[1]}")
         yield site
         async with visiting(site) as visitor:  # whatever was asked of it, it still serves
             assert (await visitor.get("/api/limits", headers=bearer(token))).status == 200

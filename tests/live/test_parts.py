@@ -16,7 +16,7 @@ from vidcolor.live.backoff import Backoff, reopened
 from vidcolor.live.controls import Controls
 from vidcolor.live.devices import Camera, attempts, find_camera, is_camera, open_camera
 from vidcolor.live.newest import Closed, Newest
-from vidcolor.live.options import CameraWish
+from vidcolor.live.options import CameraRequest
 from vidcolor.live.pacing import Pace
 from vidcolor.live.view import aspect_of, compose, fit
 from vidcolor.video.formats import plane
@@ -71,7 +71,7 @@ def test_back_off_grows_and_is_left_at_once_on_stop():
     assert not Backoff(first=3600).wait(stop)
 
 
-def test_what_is_lost_is_opened_again_as_long_as_there_is_patience(monkeypatch):
+def test_what_is_lost_is_opened_again_until_the_timeout(monkeypatch):
     stop, faults, tries = threading.Event(), [], iter(["no", "no", "yes", "no"])
 
     def opened() -> str:
@@ -82,7 +82,7 @@ def test_what_is_lost_is_opened_again_as_long_as_there_is_patience(monkeypatch):
     monkeypatch.setattr(Backoff, "span", lambda self: 0.001)
     assert reopened(opened, stop, failed=faults.append) == "yes"
     assert len(faults) == 2
-    assert reopened(opened, stop, patience=0) is None
+    assert reopened(opened, stop, timeout=0) is None
     stop.set()
     assert reopened(opened, stop, at_once=True) is None
     assert next(tries) == "no"  # neither of them has tried
@@ -206,7 +206,7 @@ def test_why_a_camera_cannot_be_had(monkeypatch, number, says):
 
     monkeypatch.setattr(devices.av, "open", refuse)
     with pytest.raises(InputError, match=f"/dev/video0: .*{says}"):
-        open_camera("/dev/video0", CameraWish())
+        open_camera("/dev/video0", CameraRequest())
     assert len(tries) == 1, "nothing else helps then"
 
 
@@ -219,20 +219,20 @@ def test_a_camera_is_asked_for_less_and_less(monkeypatch):
 
     monkeypatch.setattr(devices.av, "open", refuse)
     with pytest.raises(InputError, match="--video-size"):
-        open_camera("/dev/video0", CameraWish(1280, 720, 25))
+        open_camera("/dev/video0", CameraRequest(1280, 720, 25))
     assert tries[0]["video_size"] == "1280x720"
     assert tries[-1] == {}
 
 
 @pytest.mark.parametrize("name", ["v4l2", "dshow", "avfoundation"])
 def test_the_last_attempt_leaves_all_to_the_camera(name):
-    assert list(attempts(name, CameraWish()))[-1] == {}
+    assert list(attempts(name, CameraRequest()))[-1] == {}
 
 
 def test_a_real_camera_gives_pictures_where_there_is_one():
     if not devices.list_cameras():
         pytest.skip("no camera here")
-    with open_camera("webcam", CameraWish()) as container:
+    with open_camera("webcam", CameraRequest()) as container:
         assert next(container.decode(video=0)).width > 0
 
 

@@ -113,7 +113,7 @@ def serve(
 async def serve_until_signal(
     server: Server, listener: socket.socket, tls: ssl.SSLContext | None, ready: Callable[[], None]
 ) -> None:
-    from vidcolor.live.serve.door import serving
+    from vidcolor.live.serve.connections import serving
 
     over, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in endings(ctrl_c=True):

@@ -14,7 +14,7 @@ from vidcolor.cli.groups import build, color_group, message_group
 from vidcolor.cli.terminal import Terminal
 from vidcolor.cli.values import video_size
 from vidcolor.errors import OptionError
-from vidcolor.live.options import MODES, CameraWish, WatchOptions
+from vidcolor.live.options import MODES, CameraRequest, WatchOptions
 from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    camera, watch = CameraWish(), WatchOptions()
+    camera, watch = CameraRequest(), WatchOptions()
     add = parser.add_argument
     add("source", nargs="?", default="webcam", metavar="SOURCE",
         help="webcam, webcam:1, webcam:NAME, /dev/video0, an address or a file (webcam)")  # fmt: skip
@@ -75,7 +75,7 @@ def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     if parsed.list:
         return print_cameras(terminal)
     width, height = parsed.video_size
-    view = replace(build(WatchOptions, parsed), camera=CameraWish(width, height, parsed.framerate))
+    view = replace(build(WatchOptions, parsed), camera=CameraRequest(width, height, parsed.framerate))
     return watch(parsed.source, build(ColorizeOptions, parsed), view, terminal)
 
 

@@ -38,15 +38,15 @@ class Backoff:
 
 def reopened(
     open_source: Callable[[], T], stop: threading.Event, *,
-    patience: float = math.inf, at_once: bool = False, failed: Callable[[InputError], None] = lambda _: None,
+    timeout: float = math.inf, at_once: bool = False, failed: Callable[[InputError], None] = lambda _: None,
 ) -> T | None:  # fmt: skip
     """What `open_source` gives as soon as it raises no InputError; None where it never did.
 
-    It is tried until `stop` is set or `patience` seconds have passed. `at_once` leaves the pauses out, for who waits
+    It is tried until `stop` is set or `timeout` seconds have passed. `at_once` leaves the pauses out, for who waits
     for a call and must be there for it. `failed` is told of every fault.
     """
     began, backoff = time.monotonic(), Backoff()
-    while not stop.is_set() and time.monotonic() - began < patience:
+    while not stop.is_set() and time.monotonic() - began < timeout:
         if not at_once and not backoff.wait(stop):
             return None
         try:

@@ -16,7 +16,7 @@ from vidcolor.errors import InputError
 from vidcolor.live.backoff import reopened
 from vidcolor.live.devices import is_camera, open_camera
 from vidcolor.live.newest import Newest
-from vidcolor.live.options import CameraWish
+from vidcolor.live.options import CameraRequest
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import mask
 from vidcolor.video.faults import reason
@@ -58,12 +58,12 @@ class Capture(threading.Thread):
         source: str,
         out: Newest[Captured],
         *,
-        wish: CameraWish | None = None,
+        request: CameraRequest | None = None,
         loop: bool = False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(name="capture")
-        self.source, self.out, self.wish, self.loop, self.note = source, out, wish or CameraWish(), loop, note
+        self.source, self.out, self.request, self.loop, self.note = source, out, request or CameraRequest(), loop, note
         self.label = mask(source)
         self.is_file = not is_camera(source) and "://" not in source
         self.stop, self.paused = threading.Event(), threading.Event()
@@ -80,7 +80,7 @@ class Capture(threading.Thread):
 
     def open(self) -> InputContainer:
         if is_camera(self.source):
-            return open_camera(self.source, self.wish)
+            return open_camera(self.source, self.request)
         try:
             return open_input(self.source)
         except InputError as error:

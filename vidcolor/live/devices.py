@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 
 from vidcolor.errors import InputError
-from vidcolor.live.options import CameraWish
+from vidcolor.live.options import CameraRequest
 from vidcolor.video.faults import reason
 
 APIS = {"Linux": "v4l2", "Darwin": "avfoundation", "Windows": "dshow"}  # FFmpeg's input device for cameras
@@ -84,9 +84,9 @@ def described(cameras: list[Camera]) -> str:
     return ", ".join(f"webcam:{i} ({c.name})" for i, c in enumerate(cameras))
 
 
-def attempts(name: str, wish: CameraWish) -> Iterator[dict[str, str]]:
+def attempts(name: str, request: CameraRequest) -> Iterator[dict[str, str]]:
     """Options to open a camera with, the best first: compressed pictures, as raw ones are often too much for USB 2."""
-    size, rate = {"video_size": f"{wish.width}x{wish.height}"}, {"framerate": f"{wish.rate:g}"}
+    size, rate = {"video_size": f"{request.width}x{request.height}"}, {"framerate": f"{request.rate:g}"}
     if name == "v4l2":
         yield {**size, **rate, "input_format": "mjpeg"}
     if name == "dshow":
@@ -98,8 +98,8 @@ def attempts(name: str, wish: CameraWish) -> Iterator[dict[str, str]]:
     yield {}
 
 
-def open_camera(source: str, wish: CameraWish) -> InputContainer:
-    """Open the camera that `source` names, as close to the wish as possible.
+def open_camera(source: str, request: CameraRequest) -> InputContainer:
+    """Open the camera that `source` names, as close to the request as possible.
 
     Raises:
         InputError: it is missing, in use, not permitted, or gives no picture.
@@ -107,7 +107,7 @@ def open_camera(source: str, wish: CameraWish) -> InputContainer:
     name, camera = api(), find_camera(source)
     address = f"video={camera.address}" if name == "dshow" else camera.address
     error: Exception | None = None
-    for options in attempts(name, wish):
+    for options in attempts(name, request):
         try:
             return av.open(address, "r", format=name, options=options, timeout=(OPEN_SECONDS, READ_SECONDS))
         except (av.FFmpegError, OSError, ValueError) as failure:

@@ -9,7 +9,7 @@ MODES = ("split", "side", "color")  # compare modes, in the order that the key c
 
 
 @dataclass(frozen=True)
-class CameraWish:
+class CameraRequest:
     """What a camera is asked for; it may give something near."""
 
     width: int = 640
@@ -21,7 +21,7 @@ class CameraWish:
 class WatchOptions:
     """How a live source is watched."""
 
-    camera: CameraWish = field(default_factory=CameraWish)
+    camera: CameraRequest = field(default_factory=CameraRequest)
     mode: str = MODES[0]  # compare mode at first
     output: Path | None = None  # record into it from the start
     folder: Path = Path()  # where the keys s and r put their files

@@ -41,7 +41,7 @@ class Watcher:
         self.options = colorizer.options
         strength = self.options.strength
         self.controls = Controls(mode=watch.mode, strength=strength, usual=strength)
-        self.capture = Capture(source, Newest[Captured](), wish=watch.camera, loop=watch.loop, note=note)
+        self.capture = Capture(source, Newest[Captured](), request=watch.camera, loop=watch.loop, note=note)
         self.session = LiveSession(self.capture, LiveColorizer(colorizer.backend, self.options))
         self.recorder: Recorder | None = None
         self.meter = Meter()

@@ -179,7 +179,7 @@ class Reader:
                 if packet.size:
                     self.covers[packet.stream.index] = bytes(packet)
                 continue
-            self.timeline.mend(packet)
+            self.timeline.place(packet)
             if packet.stream.index != self.stream.index:
                 if self.gives_packets and packet.dts is not None and (kept := self.trim.packet(packet)):
                     yield kept
@@ -235,7 +235,7 @@ class Reader:
             self.damaged += frame.is_corrupt
             if not self.stays_on_card(frame):
                 frame = self.to_host(frame)
-            self.mend_time(frame)
+            self.repair_time(frame)
             yield frame
 
     def stays_on_card(self, frame: av.VideoFrame) -> bool:
@@ -256,7 +256,7 @@ class Reader:
         native = to_native(frame)
         return native if native.format.name == self.info.pix_fmt else native.reformat(format=self.info.pix_fmt)
 
-    def mend_time(self, frame: av.VideoFrame) -> None:
+    def repair_time(self, frame: av.VideoFrame) -> None:
         """Give a frame without a time stamp, or with one that does not come after the last, the next possible one."""
         step = 1
         if frame.pts is None and self.info.rate:

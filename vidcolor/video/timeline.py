@@ -26,7 +26,7 @@ class Timeline:
         self.due: dict[int, Fraction] = {}  # by stream: where its next packet should begin, as the recording counts
         self.ends: dict[int, Fraction] = {}  # by stream: the same on the running timeline
 
-    def mend(self, packet: Packet[Stream]) -> None:
+    def place(self, packet: Packet[Stream]) -> None:
         """Put a packet of picture or sound on the timeline, in place."""
         if not self.active or packet.dts is None or packet.stream.type not in ("video", "audio"):
             return

@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from tests.live.server import bearer, refused, run, running, until, upload, visiting
-from vidcolor.live.serve import app, door, guard, uploads
+from vidcolor.live.serve import app, connections, guard, uploads
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
@@ -238,7 +238,7 @@ def test_who_sends_too_slowly_is_sent_away(colorizer, monkeypatch):
 
 
 def test_connections_are_bounded_and_silent_ones_end(colorizer, monkeypatch):
-    monkeypatch.setattr(door, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 1.0)
 
     async def work():
         async with running(colorizer, Limits(max_connections=12)) as site:
@@ -253,7 +253,7 @@ def test_connections_are_bounded_and_silent_ones_end(colorizer, monkeypatch):
                 writer.close()
             async with visiting(site) as visitor:
                 assert (await visitor.get("/api/limits")).status == 200
-                await asyncio.sleep(1.5)  # who has asked something stays, but for aiohttp's own patience
+                await asyncio.sleep(1.5)  # who has asked something stays, but for aiohttp's own timeout
                 assert (await visitor.get("/api/limits")).status == 200
             assert site.server.guard.silent == set()
 

@@ -141,7 +141,7 @@ def test_a_peer_that_says_goodbye_is_let_go(colorizer):
 
 
 def test_a_peer_that_vanishes_is_let_go(colorizer, monkeypatch):
-    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.3)  # the clock of ICE, six times of which is patience
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.3)  # ICE takes six of them without an answer for the end
 
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor:
@@ -173,9 +173,9 @@ def test_callers_who_hang_up_before_they_are_answered_leave_nothing(colorizer):
         async with running(colorizer, limits) as site, visiting(site) as visitor:
             caller = Caller()
             offer = await caller.offer()
-            for patience in np.linspace(0.0, 0.05, 20):
+            for delay in np.linspace(0.0, 0.05, 20):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(visitor.post("/api/live", json=offer), patience)
+                    await asyncio.wait_for(visitor.post("/api/live", json=offer), delay)
             await until(lambda: is_free(site), "the peers to go")
             await caller.connection.close()
 

@@ -82,7 +82,7 @@ class Guard:
         self.token, self.max_requests, self.any_address = token, max_requests, any_address
         self.key = secrets.token_bytes(32)
         self.busy = 0
-        self.silent: set[asyncio.BaseProtocol] = set()  # connections on which nothing has been asked yet; see door.py
+        self.silent: set[asyncio.BaseProtocol] = set()  # nothing has been asked on them yet; see connections.py
 
     @property
     def middleware(self) -> Middleware:

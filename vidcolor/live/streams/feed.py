@@ -67,7 +67,7 @@ class Feed:
         self.kept: list[tuple[int, str, Likeness]] = [
             (s.index, s.type, likeness(s)) for s in reader.others if s.type in ("audio", "subtitle")
         ]
-        self.patience = source.options.patience(network=source.network and self.live)
+        self.reconnect = source.options.reconnect_timeout(network=source.network and self.live)
         steady = source.options.realtime and not source.network
         bursts = self.live and scheme(source.address) in HTTP  # segments come as a whole
         self.pace = Pace(source.stop) if steady or bursts else None
@@ -89,7 +89,7 @@ class Feed:
             if self.source.stop.is_set() or over:
                 return
             self.lost = cause or ENDED
-            if not self.patience or not self.come_back():
+            if not self.reconnect or not self.come_back():
                 return
             self.lost = ""
 
@@ -140,11 +140,11 @@ class Feed:
             self.pace.wait(float(stamp * item.time_base))
 
     def come_back(self) -> bool:
-        """Open the source again, as long as there is patience; False: given up, or it is a recording by now."""
+        """Open the source again, until the reconnect timeout; False: given up, or it is a recording by now."""
         name, gone = self.source.name, time.monotonic()
-        self.note(f"{name}: lost, {self.lost}; trying again for {self.patience:g} s")
+        self.note(f"{name}: lost, {self.lost}; trying again for {self.reconnect:g} s")
         reader = reopened(
-            lambda: self.source.open(live=True, like=self.info, again=True), self.source.stop, patience=self.patience,
+            lambda: self.source.open(live=True, like=self.info, again=True), self.source.stop, timeout=self.reconnect,
             at_once=self.source.listens, failed=lambda error: self.note(f"{name}: still away, {self.cause(error)}"),
         )  # fmt: skip
         if reader is None:

@@ -38,7 +38,7 @@ class StreamOptions:
         """Whether anything here makes a stream of a file."""
         return self.live or self.realtime or self.listen or self.format is not None
 
-    def patience(self, *, network: bool) -> float:
+    def reconnect_timeout(self, *, network: bool) -> float:
         """Seconds of trying again; 0: not at all."""
         if not network:
             return 0.0

@@ -23,7 +23,7 @@ Note = Callable[[str], None]
 
 
 class Sink:
-    """Encodes and muxes; `make` connects to the target, and does so again for `patience` seconds when it is lost.
+    """Encodes and muxes; `make` connects to the target, and does so again for `reconnect` seconds when it is lost.
 
     Meanwhile everything is left out, and a new connection begins with a key frame.
 
@@ -36,11 +36,11 @@ class Sink:
     """
 
     def __init__(
-        self, make: Callable[[], StreamMuxer | Muxer], settings: VideoSettings, name: str, patience: float, note: Note,
+        self, make: Callable[[], StreamMuxer | Muxer], settings: VideoSettings, name: str, reconnect: float, note: Note,
         *, keys: bool,
     ) -> None:  # fmt: skip
         self.keys = keys  # one every so often, for players that join in the middle
-        self.make, self.settings, self.name, self.patience, self.note = make, settings, name, patience, note
+        self.make, self.settings, self.name, self.reconnect, self.note = make, settings, name, reconnect, note
         self.reconnected = self.missed = 0
         self.warnings: list[str] = []
         self.backoff = Backoff()
@@ -76,14 +76,14 @@ class Sink:
             self.keep_warnings(self.muxer)
             self.muxer.abandon()
             self.muxer = None
-        if not self.patience or isinstance(error, ReaderGone):
+        if not self.reconnect or isinstance(error, ReaderGone):
             raise error
         if not self.gone:
             self.gone = now
-            self.note(f"{str(error).split(';')[0]}; trying again for {self.patience:g} s")
-        if now - self.gone > self.patience:
+            self.note(f"{str(error).split(';')[0]}; trying again for {self.reconnect:g} s")
+        if now - self.gone > self.reconnect:
             raise OutputError(
-                f"{self.name}: lost and not back within {self.patience:g} s; start it again, or raise --reconnect"
+                f"{self.name}: lost and not back within {self.reconnect:g} s; start it again, or raise --reconnect"
             ) from error
         self.again = now + self.backoff.span()
 

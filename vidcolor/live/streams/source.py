@@ -55,7 +55,7 @@ class Source:
         self, *, live: bool, like: FilmInfo | None = None, start: float | None = None, end: float | None = None,
         again: bool = False,
     ) -> Reader:  # fmt: skip
-        """A reader that has seen the first frame; `again` where one was open before, and patience is short.
+        """A reader that has seen the first frame; `again` shortens the wait for a sender that was there.
 
         Raises:
             InputError: it does not answer, or what comes is no film.

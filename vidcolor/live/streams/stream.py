@@ -112,9 +112,9 @@ class StreamJob:
         settings, connect = self.to_file() if self.outlet is None else self.to_outlet(self.outlet)
         if self.outlet is not None and self.options.overwrite:
             self.outlet.remove_playlist()
-        patience = self.stream.patience(network=self.outlet is not None and self.outlet.network)
+        reconnect = self.stream.reconnect_timeout(network=self.outlet is not None and self.outlet.network)
         keys = self.outlet is not None
-        sink = Sink(connect, settings, self.summary.target, patience, self.hooks.note, keys=keys)
+        sink = Sink(connect, settings, self.summary.target, reconnect, self.hooks.note, keys=keys)
         self.connected = True
         signals = Signals(self.hooks.stop, self.ending, self.gave_up)
         Run(self.feed, sink, self.options, self.summary, signals, self.hooks.progress).run(backend)
@@ -213,5 +213,5 @@ def report(summary: Summary, feed: Feed) -> None:
         summary.warnings.append(f"{feed.resized} frames came in another size and were scaled")
     if feed.retimed:
         summary.warnings.append(f"{feed.retimed} frames had no usable time stamp and got one")
-    if feed.lost == ENDED and feed.patience:
-        summary.warnings.append(f"the sender ended it and did not come back within {feed.patience:g} s")
+    if feed.lost == ENDED and feed.reconnect:
+        summary.warnings.append(f"the sender ended it and did not come back within {feed.reconnect:g} s")

@@ -1,4 +1,4 @@
-"""The door: how many connections are open, and how long one may be before it asks for something."""
+"""How many connections are open, and how long one may be before it asks for something."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ class Closed(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serving(server: Server, door: socket.socket, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+async def serving(server: Server, listening: socket.socket, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
     """Serve at a listening socket, over https with `tls`, while the body runs; then all ends, the socket too."""
     loop, limits, guard = asyncio.get_running_loop(), server.limits, server.guard
     runner = web.AppRunner(
         server.app, access_log=None, handler_cancellation=True, shutdown_timeout=2.0, keepalive_timeout=IDLE_SECONDS
     )
 
-    def greet() -> asyncio.BaseProtocol:
+    def accept() -> asyncio.BaseProtocol:
         assert runner.server is not None
         if len(runner.server.connections) >= limits.max_connections:
             return Closed()
         visitor = runner.server()
         guard.silent.add(visitor)
-        loop.call_later(IDLE_SECONDS, part, visitor)
+        loop.call_later(IDLE_SECONDS, let_go, visitor)
         return visitor
 
-    def part(visitor: web.RequestHandler) -> None:
+    def let_go(visitor: web.RequestHandler) -> None:
         """Who has come, but not brought a whole request, goes: aiohttp would wait for ever."""
         if visitor in guard.silent:
             guard.silent.discard(visitor)
             if visitor.transport is not None:
                 visitor.transport.abort()
 
-    hush = logging.getLogger("aiohttp.server")
-    hush.addFilter(is_ours)
+    logger = logging.getLogger("aiohttp.server")
+    logger.addFilter(is_ours)
     await runner.setup()
     try:
-        listener = await loop.create_server(greet, sock=door, ssl=tls)
+        listener = await loop.create_server(accept, sock=listening, ssl=tls)
         try:
             yield
         finally:
@@ -60,7 +60,7 @@ async def serving(server: Server, door: socket.socket, tls: ssl.SSLContext | Non
     finally:
         server.stopping.set()
         await runner.cleanup()
-        hush.removeFilter(is_ours)
+        logger.removeFilter(is_ours)
 
 
 def is_ours(record: logging.LogRecord) -> bool:
