@@ -32,10 +32,10 @@ def joined(clip: Path, target: Path, *, seconds: float) -> Path:
                 video, end = source.streams.video[0], Fraction(0)
                 stream = stream or out.add_stream_from_template(video)
                 for packet in source.demux(video):
-                    if packet.dts is None:
+                    if packet.dts is None or packet.pts is None:
                         continue
                     base = packet.time_base
-                    end = max(end, (packet.pts + (packet.duration or 0)) * base)
+                    end = max(end, ((packet.pts or 0) + (packet.duration or 0)) * base)
                     shift = round(offset / base)
                     packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
                     out.mux(packet)

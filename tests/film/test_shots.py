@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from fractions import Fraction
 
 import av
@@ -14,7 +15,7 @@ from tests.films import read
 from vidcolor.api import Colorizer
 from vidcolor.cli.main import main
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.run import colorize_film
+from vidcolor.film.run import Hooks, colorize_film
 from vidcolor.options import ColorizeOptions
 
 PIECES = (0, 23, 40)  # first frames of the shots of `spliced`
@@ -158,10 +159,17 @@ def test_pages_and_the_given_list_are_not_overwritten(colorizer, spliced, tmp_pa
 
 
 def test_a_list_that_cannot_be_written_does_not_lose_the_film(colorizer, spliced, tmp_path):
-    out = tmp_path / "out.mkv"
-    summary = color(colorizer, spliced, out, save_shots=(tmp_path / ("a" * 248 + ".json"),), end=0.5)
+    """Its folder goes while the film is coloured."""
+    out, folder = tmp_path / "out.mkv", tmp_path / "lists"
+    folder.mkdir()
+
+    def progress(summary, total):
+        shutil.rmtree(folder, ignore_errors=True)
+
+    options = dataclasses.replace(colorizer.options, save_shots=(folder / "shots.json",), end=0.5)
+    summary = colorize_film(spliced, out, colorizer.backend, options, hooks=Hooks(progress=progress))
     assert out.exists()
-    assert "cannot be written" in summary.warnings[0]
+    assert "its folder does not exist" in summary.warnings[0]
 
 
 def test_stills_have_no_shots(tmp_path):

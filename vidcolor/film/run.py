@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -122,27 +121,16 @@ class Film:
             settings = self.card.settings(reader, settings, self.options, self.codec)
         self.settings = for_films(settings)
         self.stack.enter_context(locked(folder_of(self.target)))
-        muxer = self.open_muxer()
-        try:
-            plan = self.color()
-            self.put_together(plan, muxer)
-        except BaseException:
-            muxer.abandon()
-            raise
+        with self.open_source(frames=False, packets=True) as passing:
+            self.open_muxer(passing).abandon()  # what the target refuses is known before any work is done
+        plan = self.color()
+        muxer = self.put_together(plan)
         shutil.rmtree(plan.folder, ignore_errors=True)
-        self.tell(plan, muxer)
+        self.tell(muxer)
         return self.summary
 
-    @cached_property
-    def passing(self) -> Reader:
-        """The film's other streams; opened a second time, for they are read when its frames are done."""
-        reader = self.open_source(frames=False, packets=True)
-        self.stack.callback(reader.close)
-        return reader
-
-    def open_muxer(self) -> Muxer:
-        """The target, opened before any work is done, so that what it refuses is known."""
-        reader = self.passing
+    def open_muxer(self, reader: Reader) -> Muxer:
+        """The target, with the other streams of `reader`."""
         return Muxer(
             self.target, self.info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers,
             overwrite=self.options.overwrite,
@@ -198,11 +186,19 @@ class Film:
         """Whether a reader finds any frame by its time stamp, as far as is known by now."""
         return not (self.reader.damaged or self.reader.retimed or self.reader.timeline.active)
 
-    def put_together(self, plan: FilmPlan, muxer: Muxer) -> None:
+    def put_together(self, plan: FilmPlan) -> Muxer:
+        """The target out of all segments and the source's other streams, which are read now."""
         paths = [plan.path_of(segment) for segment in plan.segments]
-        others = (p for p in self.passing if isinstance(p, Packet)) if self.passing.others else ()
-        self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
-        muxer.finish(lambda file: self.verify(file, muxer) if self.options.verify else None)
+        with self.open_source(frames=False, packets=True) as passing:
+            muxer = self.open_muxer(passing)
+            others = (p for p in passing if isinstance(p, Packet)) if passing.others else ()
+            try:
+                self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
+                muxer.finish(lambda file: self.verify(file, muxer) if self.options.verify else None)
+            except BaseException:
+                muxer.abandon()
+                raise
+        return muxer
 
     def verify(self, file: Path, muxer: Muxer) -> None:
         """Compare the finished file with the source, before it gets its name."""
@@ -222,7 +218,7 @@ class Film:
             self.summary.busy = {k: v for c in self.clocks for k, v in list(c.busy.items())}
             self.hooks.progress(self.summary, self.info.frames)
 
-    def tell(self, plan: FilmPlan, muxer: Muxer) -> None:
+    def tell(self, muxer: Muxer) -> None:
         """What the summary has to say when all is done."""
         summary, reader = self.summary, self.reader
         summary.busy = {k: v for c in self.clocks for k, v in c.busy.items()}
