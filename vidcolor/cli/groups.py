@@ -51,6 +51,8 @@ FILM: Arguments = {
         "type": Path, "nargs": "+", "metavar": "FILE",
         "help": "write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet; after INPUT",
     },
+    "verify": {"action": "store_true", "help": "read the finished film back and compare it with the source"},
+    "restart": {"action": "store_true", "help": "forget what an interrupted run of the same film has done"},
 }  # fmt: skip
 STREAM: Arguments = {
     "live": {"action": "store_true", "help": "treat a pipe or file as live: drop frames, never fall behind"},

@@ -193,6 +193,8 @@ class Encoder:
         context.flags |= Flags.global_header
         try:
             context.open()
+        except MemoryError as error:
+            raise OutputError(f"{settings.encoder}: not enough memory; close other programs") from error
         except (av.FFmpegError, ValueError) as error:
             raise OutputError(f"{settings.encoder} refuses these settings, {reason(error)}; check crf, preset, pix-fmt "
                               "and the codec") from error  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.codec.context import Flags
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 
@@ -60,17 +61,21 @@ class Muxer(Output):
         self.format = container_for(target)
         self.file = AtomicFile(target, overwrite=overwrite)
         try:
-            place, options = for_ffmpeg(str(self.file.partial)), muxer_options(self.format, info, target.suffix)
-            container = av.open(place, "w", format=self.format, container_options=options)
-        except OSError as error:
+            super().__init__(self.open(muxer_options(self.format, info, target.suffix)), str(target), target.suffix)
+        except BaseException:
             self.file.discard()
-            raise OutputError(f"{target}: cannot be written, {reason(error)}; choose another folder") from error
-        super().__init__(container, str(target), target.suffix)
+            raise
         try:
             self.declare(info, settings, others)
         except BaseException:
             self.abandon()
             raise
+
+    def open(self, options: dict[str, str]) -> OutputContainer:
+        try:
+            return av.open(for_ffmpeg(str(self.file.partial)), "w", format=self.format, container_options=options)
+        except OSError as error:
+            raise OutputError(f"{self.target}: cannot be written, {reason(error)}; choose another folder") from error
 
     def declare(self, info: FilmInfo, settings: VideoSettings, others: Sequence[Stream]) -> None:
         """All streams and tags, and the header."""

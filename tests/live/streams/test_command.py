@@ -156,6 +156,21 @@ def test_one_line_for_what_is_no_film(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_mp4_that_a_pipe_cannot_read(cast, tmp_path):
+    """Its index stands behind the pictures, as most programs write it."""
+    behind = tmp_path / "behind.mp4"
+    with av.open(str(cast)) as inp, av.open(str(behind), "w") as out:
+        copies = {s.index: out.add_stream_from_template(s, opaque=True) for s in inp.streams}
+        for packet in inp.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                out.mux(packet)
+    process = vidcolor("-", "-o", tmp_path / "out.mkv", stdin=subprocess.PIPE)
+    _, messages = process.communicate(behind.read_bytes(), timeout=60)
+    assert process.returncode == 1
+    assert "standard input: is an MP4 with its index at the end" in messages.decode().splitlines()[-1]
+
+
 def test_no_thread_is_left(color, cast, tmp_path):
     before = {t.ident for t in threading.enumerate()}
     color(cast, tmp_path / "out.mkv", StreamOptions(live=True), end=1.0)

@@ -14,17 +14,24 @@ CHUNK = 1 << 16  # bytes; what a pipe holds
 
 
 class PipeIn:
-    """Reads file descriptor `fd`; ends early where `stop` is set."""
+    """Reads file descriptor `fd`; ends early where `stop` is set.
+
+    Attributes:
+        head: what came first.
+    """
 
     name = "standard input"
 
     def __init__(self, fd: int, stop: threading.Event) -> None:
         self.fd, self.stop = fd, stop
+        self.head = b""
 
     def read(self, size: int) -> bytes:
         while not self.stop.is_set():
             if os.name == "nt" or select.select([self.fd], [], [], POLL)[0]:
-                return os.read(self.fd, min(size, CHUNK))
+                data = os.read(self.fd, min(size, CHUNK))
+                self.head = self.head or data
+                return data
         return b""
 
 

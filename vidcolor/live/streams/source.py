@@ -46,6 +46,7 @@ class Source:
         self.name = name_of(address)
         self.network = bool(scheme(address))
         self.once = address == PIPE or is_special(Path(address))
+        self.pipe: PipeIn | None = None
         self.listens = options.listen
         check_protocol(address)
         if options.listen and scheme(address) not in LISTENERS:
@@ -60,8 +61,16 @@ class Source:
         Raises:
             InputError: it does not answer, or what comes is no film.
         """
-        connection = Connection(self.connect(again=again), live, like)
-        return Reader(self.name, start=start, end=end, connection=connection)
+        try:
+            connection = Connection(self.connect(again=again), live, like)
+            return Reader(self.name, start=start, end=end, connection=connection)
+        except InputError as error:
+            if self.pipe is not None and has_late_index(self.pipe.head):
+                raise InputError(
+                    f"{self.name}: is an MP4 with its index at the end, which a pipe cannot go back from; "
+                    "name the file, or let the sender write it with -movflags frag_keyframe"
+                ) from error
+            raise
 
     def connect(self, *, again: bool) -> InputContainer:
         if self.once:
@@ -85,8 +94,9 @@ class Source:
         fd = self.descriptor()
         if os.isatty(fd):
             raise InputError(f"{self.name}: is the keyboard; pipe a film into vidcolor, as in ffmpeg ... | vidcolor -")
+        self.pipe = PipeIn(fd, self.stop)
         try:
-            return av.open(PipeIn(fd, self.stop), "r", buffer_size=CHUNK, metadata_errors="replace")
+            return av.open(self.pipe, "r", buffer_size=CHUNK, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(
                 f"{self.name}: holds no film that can be read; send y4m, nut, mpegts or matroska, "
@@ -113,6 +123,17 @@ class Source:
         kind = scheme(self.address)
         asked = self.options.live or self.options.realtime
         return asked or kind in LIVE or (kind in HTTP and not is_finished(reader.container))
+
+
+def has_late_index(head: bytes) -> bool:
+    """Whether a film that begins with `head` is an MP4 whose pictures come before what tells where they are."""
+    at = 0
+    while at + 8 <= len(head) and head[4:8] == b"ftyp":
+        size, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        if kind in (b"mdat", b"moov"):
+            return kind == b"mdat"
+        at += max(size, 8)
+    return False
 
 
 def is_finished(container: InputContainer) -> bool:
