@@ -363,7 +363,7 @@ def test_frames_without_or_with_equal_time_stamps_get_the_next_one(colorizer):
         reader.last_pts = None
         for frame, pts in zip(frames, given, strict=True):
             frame.pts = pts
-            reader.mend_time(frame)
+            reader.repair_time(frame)
         step = round(1 / (reader.info.rate * reader.info.time_base))
         assert [f.pts for f in frames] == [0, 5, 6, 7, 7 + step, 20 if step < 13 else 8 + step]
         assert reader.retimed >= 4
