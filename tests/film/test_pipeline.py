@@ -382,3 +382,11 @@ def test_small_odd_films_are_written_lossless(colorizer, tmp_path, size):
     assert color(colorizer, film, tmp_path / "out.mkv", codec="ffv1").frames == 3
     for a, b in zip(read(film).luma, read(tmp_path / "out.mkv").luma, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_at_once(colorizer, tmp_path):
+    """A film is read twice; the command line streams a pipe instead."""
+    os.mkfifo(tmp_path / "film.mkv")
+    with pytest.raises(InputError, match="is a pipe"):
+        color(colorizer, tmp_path / "film.mkv", tmp_path / "out.mkv")

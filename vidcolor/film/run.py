@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from av.packet import Packet
 
+from vidcolor.atomic import is_special
 from vidcolor.backends import Backend
-from vidcolor.errors import Cancelled
+from vidcolor.errors import Cancelled, InputError
 from vidcolor.film.assemble import assemble
 from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.recipe import Recipe, SourceFacts
@@ -111,6 +112,9 @@ class Film:
         return Reader(self.source, start=self.options.start, end=self.options.end, hwaccel=accel, packets=False)
 
     def run(self) -> Summary:
+        if is_special(Path(self.source)):
+            raise InputError(f"{self.source}: is a pipe, and a film is read twice; save it to a file first, or colour it "
+                             "alone from the command line")  # fmt: skip
         reader = self.open_reader()
         self.stack.callback(lambda: self.reader.close())
         self.reader, self.info = reader, reader.info
