@@ -113,8 +113,9 @@ class Film:
 
     def run(self) -> Summary:
         if is_special(Path(self.source)):
-            raise InputError(f"{self.source}: is a pipe, and a film is read twice; save it to a file first, or colour it "
-                             "alone from the command line")  # fmt: skip
+            raise InputError(
+                f"{self.source}: is a pipe, and a film is read twice; save it to a file, or colour it from the command line"
+            )
         reader = self.open_reader()
         self.stack.callback(lambda: self.reader.close())
         self.reader, self.info = reader, reader.info
