@@ -25,6 +25,7 @@ STEPS, BATCH = 200, 40
 SPARSE = 2  # every so many cells of the grid, each way, are looked at: the statistics are the same
 HOLD = 0.3  # how strongly offsets and colours are held to where they began
 FADED = 1.02  # what the shards' AVIF took from a*b*
+STAIN = 0.02  # dB that a squared a*b* unit of wrong colour is worth, beyond what PSNR says
 PULL = 0.1  # dB of PSNR that a unit of missing colourfulness is worth
 
 
@@ -110,7 +111,8 @@ def learn(
         rgb = lab.lab_to_rgb(torch.cat((truth_lab[chosen, :1], ab), 1))
         psnr = -10.0 * torch.log10(((rgb - truth[chosen]) ** 2).mean((1, 2, 3)) + 1e-5).mean()
         own = colourfulness(rgb).mean()  # pictures differ: it is judged beside the truth of the same ones
-        loss = PULL * F.relu(wanted[chosen].mean() - own) - psnr + decoding.held()
+        stains = wrong_chroma(ab, truth_lab[chosen, 1:]).square().mean()
+        loss = PULL * F.relu(wanted[chosen].mean() - own) - psnr + STAIN * stains + decoding.held()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -120,6 +122,15 @@ def learn(
     psnr, share = np.mean(told[-20:], 0)
     facts = {"photographs": len(photos), "colour": colour, "psnr": float(psnr), "share": float(share)}
     return {k: round(v, 3) for k, v in facts.items()} | decoding.facts()
+
+
+def wrong_chroma(ab: Tensor, truth: Tensor) -> Tensor:
+    """Chroma beyond the truth's in the same direction, ``(N, h, w)``: a stain has much of it, a pale place none.
+
+    PSNR alone likes every place equally strong, sure or not, because a bolder mean costs the same error everywhere.
+    """
+    size = (ab.square().sum(1) + 1e-3).sqrt()
+    return (size - ((ab * truth).sum(1) / size).clamp_min(0.0)).clamp_min(0.0)
 
 
 def small_truth(photos: Sequence[np.ndarray], stride: int) -> Tensor:
