@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import vidcolor
-from tests.conftest import CLIPS, ROOT
+from tests.conftest import ROOT, SAMPLE
 from tests.films import make_grey
 from tests.films import read as read_film
 
@@ -54,7 +54,7 @@ def test_a_name_that_is_not_public_is_an_attribute_error():
 def test_the_example_of_the_readme_runs_on_public_names(tmp_path, monkeypatch):
     example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
     assert set(re.findall(r"vidcolor\.(\w+)", example)) <= set(vidcolor.__all__)
-    make_grey(CLIPS[0], tmp_path / "in.mp4", frames=2)
+    make_grey(SAMPLE, tmp_path / "in.mp4", frames=2)
     monkeypatch.chdir(tmp_path)
     grey = np.tile(np.arange(0, 256, 2, dtype=np.uint8), (96, 1))
     known = {"grey": grey, "frames": [grey, grey]}
