@@ -25,7 +25,7 @@ STEPS, BATCH = 200, 40
 SPARSE = 2  # every so many cells of the grid, each way, are looked at: the statistics are the same
 HOLD = 0.3  # how strongly offsets and colours are held to where they began
 FADED = 1.02  # what the shards' AVIF took from a*b*
-STAIN = 0.02  # dB that a squared a*b* unit of wrong colour is worth, beyond what PSNR says
+STAIN = 0.004  # dB that a squared a*b* unit of wrong chroma is worth, beyond what PSNR says
 PULL = 0.1  # dB of PSNR that a unit of missing colourfulness is worth
 
 
