@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import av
 from av.packet import Packet
@@ -94,8 +96,25 @@ class SegmentWriter:
             raise disk_failure(self.plan.folder, error) from error
         self.encoder = self.packets = None
         self.shots = []
+        give_back()
 
     def abandon(self) -> None:
         """Leave nothing of an unfinished segment behind."""
         if self.packets is not None:
             self.packets.abandon()
+
+
+@lru_cache(maxsize=1)
+def trim() -> Callable[[int], int] | None:
+    """glibc's `malloc_trim`; None elsewhere."""
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return found
+
+
+def give_back() -> None:
+    """Give the memory of an encoder that is gone back to the system: else the next one comes on top of it."""
+    if (free := trim()) is not None:
+        free(0)
