@@ -126,8 +126,7 @@ class Film:
             settings = self.card.settings(reader, settings, self.options, self.codec)
         self.settings = for_films(settings)
         self.stack.enter_context(locked(folder_of(self.target)))
-        with self.open_source(frames=False, packets=True) as passing:
-            self.open_muxer(passing).abandon()  # what the target refuses is known before any work is done
+        self.open_muxer(reader).abandon()  # what the target refuses is known before any work is done
         plan = self.color()
         muxer = self.put_together(plan)
         shutil.rmtree(plan.folder, ignore_errors=True)
