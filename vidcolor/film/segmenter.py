@@ -68,8 +68,7 @@ class Segmenter:
         self.colorizer, self.rules, self.make = colorizer, rules, make or (lambda first: ShotDetector())
         self.newest: Prepared | None = None
         self.count, self.before = predicted, 0  # frames that the network has seen; those of the segments before
-        if segment is not None:
-            self.begin(segment)
+        self.opening = segment
 
     @classmethod
     def given(cls, kinds: dict[int, str]) -> Callable[[int], Shots]:
@@ -78,16 +77,15 @@ class Segmenter:
 
     def begin(self, segment: Segment) -> None:
         self.segment = segment
-        self.next = segment.start.frame  # the number of the frame to be decided on
-        self.shots = self.make(self.next)
+        self.shots = self.make(segment.start.frame)
         self.undecided: deque[Prepared] = deque()
         self.past: deque[Past] = deque(maxlen=self.rules.lead_in)
         self.began: Fraction | None = None  # time of the segment's first frame
 
     def push(self, item: Prepared) -> list[Colored | Closed]:
         """Take the next frame of the film."""
-        if self.newest is None and not hasattr(self, "segment"):
-            self.begin(first_segment(mark_of(item)))
+        if self.newest is None:
+            self.begin(self.opening or first_segment(mark_of(item)))
         self.newest = item
         self.undecided.append(item)
         done: list[Colored | Closed] = []
@@ -123,7 +121,6 @@ class Segmenter:
         if item.number >= self.segment.first and self.began is None:
             self.began = item.time
         self.remember(item)
-        self.next = item.number + 1
         return self.colored(self.colorizer.color(item, kind))
 
     def ends(self, item: Prepared, kind: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -99,4 +100,4 @@ def restarted(plan: FilmPlan, whole: int) -> tuple[FilmPlan, Segment | None]:
     fresh.create()
     for segment, after in zip(kept, [*kept[1:], again], strict=True):
         fresh.add(segment, next_start=after, exact=plan.exact)
-    return fresh, Segment(again.number, again.first, None, again.kind, again.start, again.lead_in) if kept else None
+    return fresh, replace(again, last=None, shots=(), predicted=0, digest="") if kept else None
