@@ -277,7 +277,7 @@ class FilmRun:
         self.runner = Runner(colorizer, self.segmenter, self.crew, decoded, colored)
         self.earlier = film.summary.predicted
         self.writer = SegmentWriter(
-            plan, film.settings, colorizer, film.clocks[2], film.hooks.watch, lambda: film.exact, colored.check
+            plan, film.settings, colorizer, self.crew, film.hooks.watch, lambda: film.exact, colored.check
         )
 
     def run(self, frames: Iterator[Numbered]) -> None:

@@ -5,26 +5,58 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from pathlib import Path
 
 import av
-from av.packet import Packet
-from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.film.packets import PacketWriter
-from vidcolor.film.plan import FilmPlan, closed
+from vidcolor.film.plan import FilmPlan, Segment, closed
 from vidcolor.film.segmenter import Closed
+from vidcolor.frames.channel import POLL
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Colored
+from vidcolor.frames.workers import Crew, Worker
 from vidcolor.temporal.clock import Clock
 from vidcolor.video.encoder import Encoder, VideoSettings
-from vidcolor.video.faults import disk_failure
+from vidcolor.video.faults import disk_failures
 
 Watch = Callable[[av.VideoFrame], None]
 
 
+class SegmentFile:
+    """One segment: its encoder, and the packet file that it fills."""
+
+    def __init__(self, path: Path, settings: VideoSettings) -> None:
+        self.settings, self.packets = settings, PacketWriter(path)
+        self.encoder = Encoder(settings)
+        self.shots: list[tuple[int, str, str]] = []
+
+    def encode(self, frame: av.VideoFrame, clock: Clock) -> None:
+        for packet in clock.time("encode", list, self.encoder.encode(frame)):
+            clock.time("mux", self.packets.write, packet)
+
+    def finish(self, item: Closed, check: Callable[[], None]) -> Segment:
+        """Write what the encoder still holds. The file is safe on the disk when this returns."""
+        for packet in self.encoder.finish():
+            check()
+            self.packets.write(packet)
+        segment, count = item.segment, self.packets.packets
+        assert segment.last is not None
+        wanted = segment.last - segment.first + 1
+        if count != wanted:
+            raise OutputError(
+                f"{self.settings.encoder}: gave {count} packets for {wanted} frames; choose another codec"
+            )
+        footer = self.packets.finish(self.encoder.header)
+        return closed(segment, segment.last, self.shots, item.predicted, footer.digest)
+
+
 class SegmentWriter:
     """Takes `Colored` and `Closed` in order. A segment is in the plan as soon as its packets are safe on the disk.
+
+    An encoder that empties, and one that fills, leave a core idle. So a segment is finished in a thread of `crew`,
+    while the next one begins.
 
     `exact` says whether the source can be read from the middle, as far as is known by then; `check` raises where the
     work is to stop.
@@ -34,14 +66,16 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, plan: FilmPlan, settings: VideoSettings, colorizer: FrameColorizer, clock: Clock, watch: Watch | None,
+        self, plan: FilmPlan, settings: VideoSettings, colorizer: FrameColorizer, crew: Crew, watch: Watch | None,
         exact: Callable[[], bool], check: Callable[[], None],
     ) -> None:  # fmt: skip
-        self.plan, self.settings, self.colorizer = plan, settings, colorizer
-        self.clock, self.watch, self.exact, self.check = clock, watch, exact, check
-        self.encoder: Encoder | None = None
-        self.packets: PacketWriter | None = None
-        self.shots: list[tuple[int, str, str]] = []
+        self.plan, self.settings, self.colorizer, self.crew = plan, settings, colorizer, crew
+        self.watch, self.exact, self.check = watch, exact, check
+        self.clock = colorizer.clocks[2]
+        self.number = len(plan.segments)
+        self.file: SegmentFile | None = None
+        self.finishing: Worker | None = None
+        self.unfinished: list[SegmentFile] = []
 
     def write(self, item: Colored | Closed) -> None:
         if isinstance(item, Closed):
@@ -49,59 +83,49 @@ class SegmentWriter:
             self.close(item)
             return
         if item.kind:
-            self.shots.append((item.number, item.kind, str(item.time)))
+            self.opened().shots.append((item.number, item.kind, str(item.time)))
         self.frames(self.colorizer.merge(item))
 
     def frames(self, frames: Iterable[av.VideoFrame]) -> None:
         for frame in frames:
             if self.watch is not None:
                 self.watch(frame)
-            if self.encoder is None:
-                self.encoder = self.clock.time("encode", Encoder, self.settings)
-            self.keep(self.clock.time("encode", list, self.encoder.encode(frame)))
+            with disk_failures(self.plan.folder):
+                self.opened().encode(frame, self.clock)
 
-    def keep(self, packets: list[Packet[Stream]]) -> None:
-        self.clock.time("mux", self.append, packets)
-
-    def append(self, packets: list[Packet[Stream]]) -> None:
-        try:
-            if self.packets is None:
-                number = len(self.plan.segments)
-                self.packets = PacketWriter(self.plan.folder / "segments" / f"{number:06d}.packets")
-            for packet in packets:
-                self.packets.write(packet)
-        except OSError as error:
-            raise disk_failure(self.plan.folder, error) from error
+    def opened(self) -> SegmentFile:
+        """The segment that is being written."""
+        if self.file is None:
+            path = self.plan.folder / "segments" / f"{self.number:06d}.packets"
+            with disk_failures(self.plan.folder):
+                self.file = self.clock.time("encode", SegmentFile, path, self.settings)
+            self.unfinished.append(self.file)
+            self.number += 1
+        return self.file
 
     def close(self, item: Closed) -> None:
-        """The encoder's last packets, the file, and its line in the plan."""
-        assert self.encoder is not None
-        held = self.encoder.finish()
-        while packet := self.clock.time("encode", next, held, None):
+        """Finish the segment: the film's last one now, others beside the next one, and in order."""
+        file, self.file = self.opened(), None
+        if self.finishing:
+            while not self.finishing.over.wait(POLL):
+                self.check()
+        if item.following is None:
+            self.clock.time("encode", self.finish, file, item)
+        else:
+            self.finishing = self.crew.start("finish", lambda: self.finish(file, item))
+
+    def finish(self, file: SegmentFile, item: Closed) -> None:
+        with disk_failures(self.plan.folder):
+            done = file.finish(item, self.check)
             self.check()
-            self.keep([packet])
-        assert self.packets is not None
-        segment, count = item.segment, self.packets.packets
-        assert segment.last is not None
-        wanted = segment.last - segment.first + 1
-        if count != wanted:
-            raise OutputError(
-                f"{self.settings.encoder}: gave {count} packets for {wanted} frames; choose another codec"
-            )
-        try:
-            footer = self.packets.finish(self.encoder.header)
-            done = closed(segment, segment.last, self.shots, item.predicted, footer.digest)
             self.plan.add(done, next_start=item.following, exact=self.exact())
-        except OSError as error:
-            raise disk_failure(self.plan.folder, error) from error
-        self.encoder = self.packets = None
-        self.shots = []
+        self.unfinished.remove(file)
         give_back()
 
     def abandon(self) -> None:
         """Leave nothing of an unfinished segment behind."""
-        if self.packets is not None:
-            self.packets.abandon()
+        for file in self.unfinished:
+            file.packets.abandon()
 
 
 @lru_cache(maxsize=1)

@@ -208,14 +208,17 @@ class Encoder:
     def encode(self, frame: av.VideoFrame, *, key: bool = False) -> Iterator[Packet[Stream]]:
         """The packets that are ready; with `key` this frame becomes a key frame."""
         frame.pict_type = 1 if key else 0  # the source's choice of I and B frames is not ours
-        try:
-            yield from self.context.encode(frame)
-        except (av.FFmpegError, ValueError) as error:
-            raise OutputError(f"{self.settings.encoder} failed, {reason(error)}; try other codec options") from error
+        yield from self.packets(frame)
 
     def finish(self) -> Iterator[Packet[Stream]]:
         """The packets still held back."""
-        yield from self.context.encode(None)
+        yield from self.packets(None)
+
+    def packets(self, frame: av.VideoFrame | None) -> list[Packet[Stream]]:
+        try:
+            return self.context.encode(frame)
+        except (av.FFmpegError, ValueError) as error:
+            raise OutputError(f"{self.settings.encoder} failed, {reason(error)}; try other codec options") from error
 
 
 def output_frame(source: av.VideoFrame, settings: VideoSettings) -> av.VideoFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vidcolor.errors import OutputError
@@ -21,3 +23,12 @@ def disk_failure(path: Path, error: OSError | ValueError) -> OutputError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return OutputError(f"{path}: the disk is full; free some room or choose another folder")
     return OutputError(f"{path}: writing stopped, {reason(error)}; check the disk, or try .mkv")
+
+
+@contextmanager
+def disk_failures(path: Path) -> Iterator[None]:
+    """Within `with`, an error of the system becomes what `disk_failure` says of it."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_failure(path, error) from error
