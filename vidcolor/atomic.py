@@ -36,20 +36,22 @@ class AtomicFile:
 
     Attributes:
         partial: an empty file in the target's folder, to be opened by name and overwritten. Its name has 23
-            characters, however long the target's is.
+            characters, however long the target's is. With `token` (8 characters) it is `partial_name(token)`, and one
+            that a crash has left there is replaced.
 
     Raises:
         OutputError: the folder is missing, closed or full. Without `overwrite`, `commit` raises it where the target
             exists, even if that file is younger than this object.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
+    def __init__(self, target: Path, *, overwrite: bool, token: str = "") -> None:
         self.target, self.overwrite = target, overwrite
         with told(target):
             self.place = behind_links(target)
             self.special = is_special(self.place)
-            folder = Path(tempfile.gettempdir()) if self.special else self.place.parent
-            self.partial = new_file(folder, 0o600 if self.special else 0o666)
+            if token:
+                partial_path(target, token).unlink(missing_ok=True)
+            self.partial = new_file(partial_path(target).parent, 0o600 if self.special else 0o666, token)
 
     def commit(self) -> None:
         """Sync the file and give it the target's name; what has been committed survives a power cut."""
@@ -124,10 +126,21 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def new_file(folder: Path, mode: int) -> Path:
-    """An empty file of a name that is free."""
+def partial_path(target: Path, token: str = "") -> Path:
+    """Where an `AtomicFile` for `target` with `token` is written."""
+    place = behind_links(target)
+    folder = Path(tempfile.gettempdir()) if is_special(place) else place.parent
+    return folder / partial_name(token)
+
+
+def partial_name(token: str) -> str:
+    return f".vidcolor-{token}.part"
+
+
+def new_file(folder: Path, mode: int, token: str) -> Path:
+    """An empty file, named by `token`, or by chance."""
     while True:
-        path = folder / f".vidcolor-{secrets.token_hex(4)}.part"
+        path = folder / partial_name(token or secrets.token_hex(4))
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         except FileExistsError:

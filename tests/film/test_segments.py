@@ -13,7 +13,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from tests.films import read
 from vidcolor.errors import Cancelled, OutputError
@@ -21,7 +20,7 @@ from vidcolor.film import run as film_run
 from vidcolor.film.plan import Segment, read_plan
 from vidcolor.film.rules import Rules
 from vidcolor.film.run import Hooks, colorize_film
-from vidcolor.film.work import folder_of
+from vidcolor.film.work import folder_of, locked
 from vidcolor.film.writer import SegmentWriter
 from vidcolor.options import ColorizeOptions
 
@@ -217,8 +216,7 @@ def test_what_was_begun_otherwise_is_refused(film, colorizer, tmp_path, monkeypa
 
 def test_one_run_at_a_time(film, colorizer, tmp_path):
     target = tmp_path / "out.mkv"
-    folder_of(target).mkdir()
-    with FileLock(folder_of(target) / "lock"), pytest.raises(OutputError, match="another vidcolor is at work"):
+    with locked(folder_of(target)), pytest.raises(OutputError, match="another vidcolor is at work"):
         color(film, target, colorizer)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vidcolor.atomic import write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.packets import sync_folder
 from vidcolor.film.recipe import Recipe, SourceFacts
@@ -146,6 +147,20 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except ValueError:
             return
+
+
+def keep_lines(folder: Path, count: int) -> None:
+    """Keep the first `count` lines of the plan; what stands behind them, or was cut off, goes in one step.
+
+    Else the next line would be added to one that was cut off, and be lost with it.
+
+    Raises:
+        OutputError: the plan cannot be written.
+    """
+    text = (folder / PLAN).read_bytes()
+    kept = b"".join(text.splitlines(keepends=True)[:count])
+    if kept != text:
+        write_whole(folder / PLAN, kept, overwrite=True)
 
 
 def first_segment(mark: Mark) -> Segment:

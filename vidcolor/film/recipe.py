@@ -26,7 +26,10 @@ OF_THE_RUN = (
     "save_shots",
     "verify",
     "restart",
+    "work",
 )  # options that no sample depends on, or only by name
+
+OF_THE_COMMAND = ("overwrite", "model", "backend", "restart", "work")  # no file depends on these, or only by name
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,18 @@ class SourceFacts:
         path = Path(source)
         if not path.is_file():
             return cls(source, -1, 0, "")
-        stat, digest = path.stat(), hashlib.sha256()
-        with open(path, "rb") as file:
-            digest.update(file.read(ENDS))
-            file.seek(max(0, stat.st_size - ENDS))
-            digest.update(file.read(ENDS))
-        return cls(str(path.absolute()), stat.st_size, stat.st_mtime_ns, digest.hexdigest())
+        stat = path.stat()
+        return cls(str(path.absolute()), stat.st_size, stat.st_mtime_ns, digest_of_ends(path))
+
+
+def digest_of_ends(path: Path) -> str:
+    """SHA-256 of the first and the last MiB of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        digest.update(file.read(ENDS))
+        file.seek(max(0, os.fstat(file.fileno()).st_size - ENDS))
+        digest.update(file.read(ENDS))
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,8 @@ class Recipe:
     @classmethod
     def of(cls, options: ColorizeOptions, settings: VideoSettings, backend: Backend, memory: str, rules: Rules,
            model: str) -> Recipe:  # fmt: skip
-        kept = {k: v for k, v in asdict(options).items() if k not in OF_THE_RUN}
-        if options.shots is not None:
-            kept["shots"] = hashlib.sha256(Path(options.shots).read_bytes()).hexdigest()
-        ffmpeg = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
-        versions = {"vidcolor": __version__, "av": av.__version__, **ffmpeg}
-        return cls(plain(kept), plain(asdict(settings)), model, backend.description, memory, asdict(rules), versions)
+        kept = values_of(options, OF_THE_RUN)
+        return cls(kept, plain(asdict(settings)), model, backend.description, memory, asdict(rules), versions())
 
     @property
     def digest(self) -> str:
@@ -104,6 +109,26 @@ class Recipe:
                 return f"{key} was {own.get(key)!r} and is {theirs.get(key)!r}"
             return f"{name} was {own!r} and is {theirs!r}"
         return ""
+
+
+def wish_of(options: ColorizeOptions, backend: Backend, model: str, rules: Rules) -> str:
+    """A digest of what is asked of a source, known before it is opened: two equal ones ask for the same files."""
+    asked = [values_of(options, OF_THE_COMMAND), model, backend.description, asdict(rules), versions()]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def values_of(options: ColorizeOptions, but: tuple[str, ...]) -> dict[str, Any]:
+    """The options as JSON has them, without those of the names `but`; a cut list by its content."""
+    kept = {k: v for k, v in asdict(options).items() if k not in but}
+    if options.shots is not None:
+        kept["shots"] = hashlib.sha256(Path(options.shots).read_bytes()).hexdigest()
+    return plain(kept)
+
+
+def versions() -> dict[str, Any]:
+    """Those of this package, and of what decodes and encodes."""
+    ffmpeg = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
+    return {"vidcolor": __version__, "av": av.__version__, **ffmpeg}
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

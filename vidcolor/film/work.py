@@ -1,28 +1,80 @@
-"""The work folder of a film, beside its target: the plan, the packet files, and a lock."""
+"""The work folder of a film, beside its target or elsewhere: the plan, the packet files, a lock, and a note."""
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import json
+import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from vidcolor.atomic import partial_name, partial_path, write_whole
 from vidcolor.errors import OutputError
-from vidcolor.film.packets import DamagedPackets, check
-from vidcolor.film.plan import PLAN, SEGMENTS, FilmPlan, Segment, read_plan
+from vidcolor.film.batch import LONGEST, fitted
+from vidcolor.film.owner import hold, let_go
+from vidcolor.film.packets import DamagedPackets, check, sync_folder
+from vidcolor.film.plan import PLAN, SEGMENTS, FilmPlan, Segment, keep_lines, read_plan
 from vidcolor.film.recipe import Recipe, SourceFacts
+from vidcolor.film.record import Made
 from vidcolor.video.info import FilmInfo
 
-SUFFIX = ".vidcolor"
-LOCK = "lock"
+SUFFIX, NOTE = ".vidcolor", "job.json"
+ATTEMPTS = 10  # to make a folder that another run is just removing
 
 
-def folder_of(target: Path) -> Path:
-    """The work folder that belongs to `target`."""
-    return target.with_name(target.name + SUFFIX)
+def folder_of(target: Path, work: Path | None = None) -> Path:
+    """The work folder that belongs to `target`: beside it, or in the folder `work`.
+
+    In `work`, where targets of one name may meet, it is named after the target and a digest of its place; so it is
+    beside a target whose name leaves no room for the suffix.
+    """
+    name = target.name + SUFFIX
+    if work is None and len(os.fsencode(name)) <= LONGEST:
+        return target.with_name(name)
+    place = os.fsencode(Path(os.path.realpath(target.parent)) / target.name)
+    name = fitted(target.name, f"-{hashlib.sha256(place).hexdigest()[:12]}{SUFFIX}")
+    return target.with_name(name) if work is None else work / name
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a work folder belongs to, and what has become of it."""
+
+    target: str  # its absolute path
+    token: str  # names the temporary file beside it; see AtomicFile
+    made: Made | None = None  # the target has got, or is about to get, its name
+
+    @classmethod
+    def read(cls, folder: Path) -> Note | None:
+        """That of `folder`; None where there is none of this version."""
+        try:
+            values = json.loads((folder / NOTE).read_bytes())
+            made = Made.from_dict(values["made"]) if values["made"] else None
+            return cls(values["target"], values["token"], made)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @classmethod
+    def begin(cls, folder: Path, target: Path) -> Note:
+        """That of `folder`, made where there is none; a temporary file that a crash has left goes."""
+        found = cls.read(folder) or cls("", secrets.token_hex(4))
+        partial_path(target, found.token).unlink(missing_ok=True)
+        note = cls(os.path.abspath(target), found.token)
+        note.write(folder)
+        return note
+
+    def write(self, folder: Path) -> None:
+        """Put it into `folder`, safely on the disk.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        write_whole(folder / NOTE, json.dumps(asdict(self)).encode() + b"\n", overwrite=True)
 
 
 @contextmanager
@@ -30,28 +82,63 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; it goes when nothing that is done stands in it.
 
     Raises:
-        OutputError: another process has it, or it cannot be made.
+        OutputError: another process has it, or may have it, or it cannot be made.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / LOCK, timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise OutputError(f"{folder}: another vidcolor is at work on this target; wait for it") from None
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+    guard = made_and_held(folder)
     try:
         yield
     finally:
-        if not any((folder / "segments").glob("*.packets")):
-            shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
+        if not any((folder / SEGMENTS).glob("*.packets")):
+            clear(folder)
+        let_go(folder, guard)
+
+
+def made_and_held(folder: Path) -> FileLock | None:
+    """Make `folder` and hold it; see `owner.hold`."""
+    for attempt in range(ATTEMPTS):
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                sync_folder(folder.parent)
+            return hold(folder)
+        except OutputError as error:
+            if attempt < ATTEMPTS - 1 and isinstance(error.__cause__, FileNotFoundError):
+                continue
+            raise
+        except FileNotFoundError as error:
+            if attempt == ATTEMPTS - 1:
+                raise refused(folder, error) from error
+        except OSError as error:
+            raise refused(folder, error) from error
+    raise AssertionError
+
+
+def refused(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{folder}: cannot be made ({error.strerror}); choose another folder")
 
 
 def forget(folder: Path) -> None:
     """Remove what an earlier run has left in `folder`, which is locked by this one."""
     (folder / PLAN).unlink(missing_ok=True)
-    shutil.rmtree(folder / SEGMENTS, ignore_errors=True)
+    for path in (folder / SEGMENTS).glob("*.packets*"):
+        path.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what is ours in `folder`, which is locked, but for the lock; the note goes last.
+
+    So a run that is stopped in here is known as complete by the next one.
+    """
+    note = Note.read(folder)
+    with suppress(OSError):
+        forget(folder)
+        (folder / SEGMENTS).rmdir()
+    with suppress(OSError):
+        if note is not None:
+            partial_path(Path(note.target), note.token).unlink(missing_ok=True)
+        for path in folder.glob(partial_name("*")):
+            path.unlink(missing_ok=True)
+        (folder / NOTE).unlink(missing_ok=True)
 
 
 def open_plan(folder: Path, source: SourceFacts, info: FilmInfo, recipe: Recipe) -> tuple[FilmPlan, Segment | None]:
@@ -65,20 +152,22 @@ def open_plan(folder: Path, source: SourceFacts, info: FilmInfo, recipe: Recipe)
     try:
         found = read_plan(folder)
     except ValueError as error:
-        raise OutputError(f"{error}; delete {folder}, or take the version that made it") from error
+        raise OutputError(f"{error}; add --restart to start anew, or take the version that made it") from error
     if found is None or not found[0].segments:
         plan = FilmPlan(folder, source, info, recipe)
         plan.create()
         return plan, None
     plan, coming = found
-    remedy = f"delete {folder} to start anew"
+    remedy = "add --restart to start anew"
     if plan.source != source:
         raise OutputError(f"{folder}: belongs to another source, or {source.name} has changed since; {remedy}")
     if why := plan.recipe.difference(recipe):
         raise OutputError(f"{folder}: was begun in another way ({why}); give the same options, or {remedy}")
     whole = sum(1 for _ in takewhile_whole(plan))
     if whole < len(plan.segments):
-        return restarted(plan, whole)
+        coming, plan.complete = again(plan.segments[whole]) if whole else None, False
+        del plan.segments[whole:]
+    keep_lines(folder, 1 + whole)
     return plan, coming
 
 
@@ -93,11 +182,6 @@ def takewhile_whole(plan: FilmPlan) -> Iterator[Segment]:
         yield segment
 
 
-def restarted(plan: FilmPlan, whole: int) -> tuple[FilmPlan, Segment | None]:
-    """The plan with its first `whole` segments only."""
-    kept, again = plan.segments[:whole], plan.segments[whole]
-    fresh = FilmPlan(plan.folder, plan.source, plan.info, plan.recipe)
-    fresh.create()
-    for segment, after in zip(kept, [*kept[1:], again], strict=True):
-        fresh.add(segment, next_start=after, exact=plan.exact)
-    return fresh, replace(again, last=None, shots=(), predicted=0, digest="") if kept else None
+def again(segment: Segment) -> Segment:
+    """`segment` as it was before it was done."""
+    return replace(segment, last=None, shots=(), predicted=0, digest="")
