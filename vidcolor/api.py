@@ -75,8 +75,8 @@ class Colorizer:
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
             return colorize_still(Path(source), Path(target), self.backend, options)
-        hooks, digest = Hooks(progress, cancel), self.model.metadata.get("sha256", "")
-        return colorize_film(source, Path(target), self.backend, options, hooks=hooks, model=digest)
+        hooks, model = Hooks(progress, cancel), self.model.identity
+        return colorize_film(source, Path(target), self.backend, options, hooks=hooks, model=model)
 
     def image(self, picture: np.ndarray, options: ColorOptions | None = None) -> np.ndarray:
         """A picture ``(h, w)`` or ``(h, w, 3)`` in sRGB, uint8, uint16 or float in 0..1, to RGB ``(h, w, 3)``.

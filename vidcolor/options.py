@@ -20,6 +20,8 @@ CODECS = {  # the name a user gives -> FFmpeg's encoder
 SHEETS = {".pdf": "PDF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}  # endings of a contact sheet of shots
 SHOT_LIST = ".json"
 SMOOTHERS = ("auto", "none", "ema", "flow", "lookahead")
+SIDECARS = ("json",)
+AUTO = "auto"  # a file beside the target, named after it
 BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
 
@@ -67,10 +69,14 @@ class EncodeOptions:
     pix_fmt: str | None = None  # pixel format of the output; None: the source's, as far as the codec has it
     compare: bool = False  # source on the left, coloured on the right
     overwrite: bool = False  # replace a target that exists
+    tag: bool = True  # the target's metadata says that vidcolor has coloured it, and with which model
+    sidecar: str | None = None  # a file beside the target that says how it was made, with digests; see SIDECARS
 
     def __post_init__(self) -> None:
         if self.codec is not None:
             check_choice("codec", self.codec, tuple(CODECS))
+        if self.sidecar is not None:
+            check_choice("sidecar", self.sidecar, SIDECARS)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class FilmOptions:
     start: float | None = None  # seconds from the start of the film
     end: float | None = None  # seconds from the start of the film
     verify: bool = False  # read the finished film back and compare it with the source
+    framemd5: str | Path | None = None  # where to write checksums of the frames as FFmpeg does; AUTO: beside the target
     restart: bool = False  # forget what an earlier run of the same film has done
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Segments: where they end, that they do not depend on each other, and that an interrupted film goes on from them."""
 
+import dataclasses
 import itertools
 import os
 import signal
@@ -22,7 +23,9 @@ from vidcolor.film.rules import Rules
 from vidcolor.film.run import Hooks, colorize_film
 from vidcolor.film.work import folder_of, locked
 from vidcolor.film.writer import SegmentWriter
+from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions
+from vidcolor.provenance import sidecar_of
 
 RULES = Rules(shortest=0.5, longest=1.5, lead_in=6)
 OPTIONS = ColorizeOptions(preset="ultrafast", size=64)
@@ -65,7 +68,8 @@ def film(tmp_path_factory):
 
 
 def color(film, target, colorizer, *, rules=RULES, options=OPTIONS, **hooks):
-    return colorize_film(film, target, colorizer.backend, options, hooks=Hooks(**hooks), rules=rules, model="test")
+    given, model = Hooks(**hooks), ModelIdentity("test")
+    return colorize_film(film, target, colorizer.backend, options, hooks=given, rules=rules, model=model)
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +164,11 @@ def test_a_run_that_is_killed_goes_on(film, whole, tmp_path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom vidcolor.api import Colorizer\n"
         "from vidcolor.film.rules import Rules\nfrom vidcolor.film.run import colorize_film\n"
+        "from vidcolor.models.files import ModelIdentity\n"
         "from vidcolor.options import ColorizeOptions\n"
         "backend = Colorizer(ColorizeOptions(backend='openvino')).backend\n"
         f"colorize_film({str(film)!r}, Path({str(target)!r}), backend, "
-        "ColorizeOptions(preset='ultrafast', size=64), rules=Rules(0.5, 1.5, 6), model='test')\n"
+        "ColorizeOptions(preset='ultrafast', size=64), rules=Rules(0.5, 1.5, 6), model=ModelIdentity('test'))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 60
@@ -264,3 +269,15 @@ def test_restart_forgets_what_is_done(film, whole, colorizer, tmp_path, monkeypa
     summary = color(film, target, colorizer, options=ColorizeOptions(preset="ultrafast", size=64, restart=True))
     assert summary.notes == []
     assert target.read_bytes() == whole
+
+
+def test_a_resumed_film_has_the_sidecar_of_an_undisturbed_one(film, colorizer, tmp_path, monkeypatch):
+    options = dataclasses.replace(OPTIONS, sidecar="json")
+    for name in ("whole", "resumed"):
+        (tmp_path / name).mkdir()
+    whole, resumed = tmp_path / "whole" / "out.mkv", tmp_path / "resumed" / "out.mkv"
+    color(film, whole, colorizer, options=options)
+    interrupted(film, resumed, colorizer, monkeypatch, 2, options=options)
+    assert "40 frames were done already; going on from there" in color(film, resumed, colorizer, options=options).notes
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert sidecar_of(resumed).read_bytes() == sidecar_of(whole).read_bytes()

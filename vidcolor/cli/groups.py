@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from vidcolor.cli.values import every, seconds
 from vidcolor.live.streams.options import FORMATS, StreamOptions
-from vidcolor.options import BACKENDS, CODECS, SMOOTHERS, ColorOptions, EncodeOptions, FilmOptions
+from vidcolor.options import BACKENDS, CODECS, SIDECARS, SMOOTHERS, ColorOptions, EncodeOptions, FilmOptions
 
 Arguments = dict[str, dict[str, Any]]  # field -> what argparse is told of it
 Options = TypeVar("Options")
@@ -42,6 +42,11 @@ ENCODE: Arguments = {
     "preset": {"metavar": "NAME", "help": "speed on the codec's scale, such as veryfast"},
     "pix_fmt": {"metavar": "NAME", "help": "pixel format (the source's, as far as the codec has it)"},
     "compare": {"action": "store_true", "help": "source on the left, result on the right"},
+    "sidecar": {"choices": SIDECARS, "help": "write OUT.json: how it was made, digests of source and result"},
+    "tag": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "say in the metadata that vidcolor has coloured it (on)",
+    },
 }
 FILM: Arguments = {
     "start": {"type": seconds, "metavar": "TIME", "help": "begin here: seconds or [HH:]MM:SS"},
@@ -52,6 +57,9 @@ FILM: Arguments = {
         "help": "write the shots: .json a cut list, .pdf, .png or .jpg a contact sheet; after INPUT",
     },
     "verify": {"action": "store_true", "help": "read the finished film back and compare it with the source"},
+    "framemd5": {
+        "metavar": "FILE|auto", "help": "write checksums of the coloured frames as FFmpeg does; auto: OUT.framemd5",
+    },
     "restart": {"action": "store_true", "help": "forget what an interrupted run of the same film has done"},
 }  # fmt: skip
 STREAM: Arguments = {

@@ -10,12 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from vidcolor import __version__
 from vidcolor.backends import Backend
 from vidcolor.film.rules import Rules
 from vidcolor.options import ColorizeOptions
+from vidcolor.provenance import libraries
 from vidcolor.video.encoder import VideoSettings
 
 ENDS = 1 << 20  # bytes of either end of the source that its digest covers
@@ -27,6 +26,9 @@ OF_THE_RUN = (
     "verify",
     "restart",
     "work",
+    "tag",
+    "sidecar",
+    "framemd5",
 )  # options that no sample depends on, or only by name
 
 OF_THE_COMMAND = ("overwrite", "model", "backend", "restart", "work")  # no file depends on these, or only by name
@@ -127,8 +129,7 @@ def values_of(options: ColorizeOptions, but: tuple[str, ...]) -> dict[str, Any]:
 
 def versions() -> dict[str, Any]:
     """Those of this package, and of what decodes and encodes."""
-    ffmpeg = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
-    return {"vidcolor": __version__, "av": av.__version__, **ffmpeg}
+    return {"vidcolor": __version__, **libraries()}
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

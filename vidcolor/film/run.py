@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from vidcolor.atomic import is_special
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError
 from vidcolor.film.assemble import assemble
+from vidcolor.film.delivery import Finished, Met, companions, faults, put_framemd5
 from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
@@ -35,7 +36,9 @@ from vidcolor.frames.network import Network
 from vidcolor.frames.runner import Runner
 from vidcolor.frames.summary import Progress, Summary
 from vidcolor.frames.workers import Crew, OneCvThread
+from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions
+from vidcolor.provenance import credit, credited, sidecar_of
 from vidcolor.shots.cutlist import ShotList, read_shots
 from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
@@ -43,8 +46,6 @@ from vidcolor.video.encoder import for_films, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader
 from vidcolor.video.target import check_target
-
-SHORTFALL = 0.02  # share of its frames that a file may lack (edit lists hide some) before it is said
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ class Hooks:
 
 def colorize_film(
     source: str | Path, target: Path, backend: Backend, options: ColorizeOptions, *,
-    hooks: Hooks | None = None, rules: Rules | None = None, model: str = "",
+    hooks: Hooks | None = None, rules: Rules | None = None, model: ModelIdentity | None = None,
 ) -> Summary:  # fmt: skip
     """Colour one film; `target` appears when it is complete, and not at all otherwise.
 
     What is done stays in a folder beside the target when the work is interrupted, and the same call goes on from there.
-    `model` is the SHA-256 of the network's weights.
+    `model` is the network's.
 
     Raises:
         InputError: the source cannot be read.
@@ -72,7 +73,8 @@ def colorize_film(
         Cancelled: `cancel` was set.
     """
     began = time.perf_counter()
-    with Film(str(source), Path(target), backend, options, hooks or Hooks(), rules or Rules(), model) as film:
+    with Film(str(source), Path(target), backend, options, hooks or Hooks(), rules or Rules(),
+              model or ModelIdentity()) as film:  # fmt: skip
         summary = film.run()
     summary.seconds = time.perf_counter() - began
     return summary
@@ -83,7 +85,7 @@ class Film:
 
     def __init__(
         self, source: str, target: Path, backend: Backend, options: ColorizeOptions, hooks: Hooks, rules: Rules,
-        model: str,
+        model: ModelIdentity,
     ) -> None:  # fmt: skip
         self.source, self.target, self.backend, self.options = source, target, backend, options
         self.hooks, self.rules, self.model = hooks, rules, model
@@ -94,6 +96,8 @@ class Film:
         self.card = find_card(backend, self.summary.notes)
         self.clocks = Clock(), Clock(), Clock()
         self.stack = ExitStack()
+        self.met: Met | None = None  # by who has read all of the source
+        self.resumed = ""
 
     def __enter__(self) -> Film:
         return self
@@ -121,6 +125,7 @@ class Film:
         self.reader, self.info = reader, reader.info
         check_target(self.target, overwrite=self.options.overwrite, source=self.source)
         self.shots.check(self.source, given=self.options.shots, overwrite=self.options.overwrite)
+        self.beside = companions(self.target, self.options)
         settings = video_settings(self.info, self.options, self.codec)
         if self.card:
             settings = self.card.settings(reader, settings, self.options, self.codec)
@@ -135,8 +140,9 @@ class Film:
 
     def open_muxer(self, reader: Reader) -> Muxer:
         """The target, with the other streams of `reader`."""
+        info = replace(self.info, tags=credited(self.info.tags, credit(self.model))) if self.options.tag else self.info
         return Muxer(
-            self.target, self.info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers,
+            self.target, info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers,
             overwrite=self.options.overwrite,
         )  # fmt: skip
 
@@ -161,13 +167,14 @@ class Film:
 
     def recipe(self, memory: FrameMemory) -> Recipe:
         where = "host" if isinstance(memory, HostFrames) else "card"
-        return Recipe.of(self.options, self.settings, self.backend, where, self.rules, self.model)
+        return Recipe.of(self.options, self.settings, self.backend, where, self.rules, self.model.sha256)
 
     def recall(self, plan: FilmPlan) -> None:
         """What was done before counts as done."""
         self.summary.frames = plan.frames
         if plan.segments:
-            self.summary.notes.append(f"{plan.frames} frames were done already; going on from there")
+            self.resumed = f"{plan.frames} frames were done already; going on from there"
+            self.summary.notes.append(self.resumed)
         starts = []
         for done in plan.segments:
             self.summary.shots += len(done.shots)
@@ -198,17 +205,29 @@ class Film:
             others = (p for p in passing if isinstance(p, Packet)) if passing.others else ()
             try:
                 self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
-                muxer.finish(lambda file: self.verify(file, muxer) if self.options.verify else None)
+                with self.beside:
+                    muxer.finish(lambda file: self.deliver(file, muxer, plan.recipe))
             except BaseException:
                 muxer.abandon()
                 raise
         return muxer
 
-    def verify(self, file: Path, muxer: Muxer) -> None:
-        """Compare the finished file with the source, before it gets its name."""
+    def deliver(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
+        """What is asked for of the finished file, before it gets its name."""
+        options, summary = self.options, self.summary
+        put_framemd5(file, self.target, options, self.beside)
+        if not (options.verify or options.sidecar):
+            return
         copied = {index: stream.index for index, stream in muxer.copied.items()}
-        found = verify(self.open_source, file, self.target, self.settings, copied)
-        self.summary.notes.append(str(found))
+        self.met = found = verify(self.open_source, file, self.target, self.settings, copied)
+        summary.notes.append(str(found))
+        if options.sidecar:
+            warnings = [*muxer.warnings, *faults(self.info, summary.frames, found, trims=self.reader.trims)]
+            notes = [note for note in summary.notes if note != self.resumed]
+            finished = Finished(
+                file, self.target, self.source, muxer.format, recipe, self.model, found, copied, warnings, notes
+            )
+            self.beside.put(sidecar_of(self.target), finished.sidecar())
 
     def check_cancel(self) -> None:
         cancel = self.hooks.cancel
@@ -230,17 +249,9 @@ class Film:
             self.hooks.progress(summary, summary.frames)
         if self.card:
             self.card.report(reader)
-        summary.warnings += muxer.warnings
-        summary.damaged = reader.damaged
-        if reader.resized:
-            summary.warnings.append(f"{reader.resized} frames came in another size and were scaled")
-        promised = 0 if reader.trims else self.info.promised
-        if promised - summary.frames > max(2, promised * SHORTFALL):
-            summary.warnings.append(
-                f"the file promises {promised} frames, {summary.frames} could be read: is it whole?"
-            )
-        if reader.retimed:
-            summary.warnings.append(f"{reader.retimed} frames had no usable time stamp and got one")
+        met = self.met or reader
+        summary.warnings += [*muxer.warnings, *faults(self.info, summary.frames, met, trims=reader.trims)]
+        summary.damaged = met.damaged
         if wanted := self.shots.wanted:
             self.shots.draw(pictures_of(self.target, wanted))
         summary.warnings += self.shots.write(self.source, self.info.rate)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -26,17 +27,72 @@ ROUNDING = Fraction(1, 500)  # seconds by which a container may round a time sta
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What was found to be right."""
+class Streams:
+    """Number and SHA-256 of the packets of each stream that is passed on, by its index in the source."""
 
-    frames: int
-    exact: bool  # every luma sample is the source's
-    psnr: float  # of the luma, dB, over all frames; infinite where exact
-    packets: int  # of streams that are passed on as they are
+    packets: dict[int, tuple[int, str]]
+
+    @property
+    def count(self) -> int:
+        return sum(count for count, _ in self.packets.values())
+
+
+@dataclass
+class Luma:
+    """The luma of two films at the depth of the target, compared frame by frame.
+
+    Attributes:
+        source, target: SHA-256 of all samples, row by row, little-endian where they have more than 8 bits.
+    """
+
+    depth: int
+    frames: int = 0
+    error: float = 0.0  # sum of squared differences
+    samples: int = 0
+    source: Any = field(default_factory=hashlib.sha256)
+    target: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def peak(self) -> float:
+        return 2.0**self.depth - 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether every sample is the source's."""
+        return self.error == 0.0
+
+    @property
+    def psnr(self) -> float:
+        """dB over all frames; infinite where it is exact."""
+        return math.inf if self.exact else 10.0 * math.log10(self.peak**2 * self.samples / self.error)
+
+    def add(self, wanted: np.ndarray, found: np.ndarray) -> bool:
+        """Take a frame of each, of one size; False where they do not show the same."""
+        difference = wanted.astype(np.int32) - found
+        off = float(np.vdot(difference, difference))
+        self.frames, self.error, self.samples = self.frames + 1, self.error + off, self.samples + wanted.size
+        for digest, codes in ((self.source, wanted), (self.target, found)):
+            digest.update(np.ascontiguousarray(codes, codes.dtype.newbyteorder("<")))
+        return off <= self.peak**2 * wanted.size / 10 ** (LEAST_DB / 10)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be right, and what the source's reader met on its whole way."""
+
+    luma: Luma
+    streams: Streams
+    damaged: int  # frames and packets that could not be decoded cleanly
+    resized: int  # frames that came in another size
+    retimed: int  # frames without a usable time stamp
+
+    @property
+    def frames(self) -> int:
+        return self.luma.frames
 
     def __str__(self) -> str:
-        luma = "every luma sample as in the source" if self.exact else f"luma at {self.psnr:.1f} dB"
-        return f"verified: {self.frames} frames at their times, {luma}, {self.packets} packets of other streams"
+        luma = "every luma sample as in the source" if self.luma.exact else f"luma at {self.luma.psnr:.1f} dB"
+        return f"verified: {self.frames} frames at their times, {luma}, {self.streams.count} packets of other streams"
 
 
 def verify(
@@ -51,19 +107,16 @@ def verify(
         OutputError: a frame, a time stamp or a packet is not what it must be.
     """
     with open_source(frames=True, packets=False) as source, Reader(target, packets=False) as made:
-        frames, error, samples, exact = compare(source, made, name, settings)
-    if settings.encoder in LOSSLESS and not exact:
+        luma = compare(source, made, name, settings)
+    if settings.encoder in LOSSLESS and not luma.exact:
         raise OutputError(f"{name}: a luma sample differs from the source's; this is a fault of vidcolor, report it")
-    packets = compare_packets(open_source, target, name, copied) if copied else 0
-    peak = 2.0**settings.encoding.depth - 1
-    psnr = float("inf") if exact else 10.0 * np.log10(peak**2 * samples / error)
-    return Verified(frames, exact, float(psnr), packets)
+    streams = Streams(compare_packets(open_source, target, name, copied) if copied else {})
+    return Verified(luma, streams, source.damaged, source.resized, source.retimed)
 
 
-def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -> tuple[int, float, int, bool]:
-    """Number of frames, sum of squared differences of their luma, number of its samples, and whether all are equal."""
-    count, error, samples, offset = 0, 0.0, 0, None
-    peak = 2.0**settings.encoding.depth - 1
+def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -> Luma:
+    """All frames of both, their times and their luma."""
+    luma, offset = Luma(settings.encoding.depth), None
     for number, (one, other) in enumerate(zip_longest(frames_of(source), frames_of(made))):
         if one is None or other is None:
             kind = "lacks frames" if other is None else "has more frames than the source"
@@ -75,26 +128,26 @@ def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -
         if abs(apart - offset) > ROUNDING:
             raise OutputError(f"{name}: frame {number} is {float(apart - offset):.3f} s from its time; colour it again")
         wanted = convert_depth(plane(one, 0), source_encoding(one, settings), settings.encoding)
-        found = plane(other, 0)[:, : wanted.shape[1]]  # with compare the source stands on the left
+        height, width = wanted.shape
+        found = plane(other, 0)[:height, :width]  # with compare the source stands there twice
         if wanted.shape != found.shape:
             raise OutputError(f"{name}: frame {number} has another size than the source's; colour it again")
-        difference = wanted.astype(np.int32) - found
-        off = float(np.vdot(difference, difference))
-        if off > peak**2 * wanted.size / 10 ** (LEAST_DB / 10):
+        if not luma.add(wanted, found):
             raise OutputError(f"{name}: frame {number} does not show what the source's does; colour it again")
-        count, error, samples = count + 1, error + off, samples + wanted.size
-    return count, error, samples, error == 0.0
+    return luma
 
 
-def compare_packets(open_source: Callable[..., Reader], target: Path, name: Path, copied: Mapping[int, int]) -> int:
-    """The number of packets that are in the target as in the source, in the same order in each stream."""
+def compare_packets(
+    open_source: Callable[..., Reader], target: Path, name: Path, copied: Mapping[int, int]
+) -> dict[int, tuple[int, str]]:
+    """`digests` of the packets that are in the target as in the source, in the same order in each stream."""
     with open_source(frames=False, packets=True) as source, Reader(target, frames=False) as made:
         wanted = digests(source, {index: index for index in copied})
         found = digests(made, {out: index for index, out in copied.items()})
     for index in copied:
         if wanted.get(index) != found.get(index):
             raise OutputError(f"{name}: stream {index} is not passed on as it was; colour it again")
-    return sum(count for count, _ in wanted.values())
+    return wanted
 
 
 def digests(reader: Reader, names: Mapping[int, int]) -> dict[int, tuple[int, str]]:

@@ -16,6 +16,14 @@ METADATA_FIELD = 14  # ModelProto.metadata_props in onnx.proto
 
 
 @dataclass(frozen=True)
+class ModelIdentity:
+    """By what a model is known; empty where that is not told."""
+
+    name: str = ""
+    sha256: str = ""  # of the weights
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """An ONNX file of ours, with its metadata read and checked."""
 
@@ -26,6 +34,11 @@ class ModelFile:
     def stride(self) -> int:
         """Network pixels along one side of an a*b* grid cell."""
         return int(self.metadata["stride"])
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Its name and the digest of its weights."""
+        return ModelIdentity(self.metadata.get("name", ""), self.metadata.get("sha256", ""))
 
     @property
     def takes_conditions(self) -> bool:
