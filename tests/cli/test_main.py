@@ -13,14 +13,17 @@ from PIL import Image
 from tests.commands import vidcolor
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
-from vidcolor.cli import serve, webcam
+from vidcolor.cli import jobs, serve, webcam
 from vidcolor.cli.colorize import make_parser
 from vidcolor.cli.values import seconds
 from vidcolor.errors import OptionError
 from vidcolor.film.batch import plan
 
 
-@pytest.mark.parametrize(("command", "shows"), [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token")])
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token"), ("jobs", "clean")],
+)
 def test_help_imports_no_engine_and_no_codec(command, shows):
     script = (
         "import sys, vidcolor.cli.main\n"
@@ -170,7 +173,7 @@ def test_times(text, value):
 
 def test_every_option_and_command_in_the_readme_exists():
     text = (ROOT / "README.md").read_text()
-    parsers = {"webcam": webcam.make_parser(), "serve": serve.make_parser()}
+    parsers = {"webcam": webcam.make_parser(), "serve": serve.make_parser(), "jobs": jobs.make_parser()}
     commands = re.findall(r"^vidcolor (\S.*?)\s*(?:#.*)?$", text, re.MULTILINE)
     assert {c.split()[0] for c in commands} >= {"info", "engines", *parsers}
     for command in commands:

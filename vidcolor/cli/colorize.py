@@ -27,6 +27,7 @@ EPILOG = """examples:
   vidcolor info                              versions, backends and the model
   vidcolor webcam                            a camera or a stream, live in a window
   vidcolor serve                             a page for the browser: live, films, photos
+  vidcolor jobs [clean] [FOLDER]             films that were begun and are not complete
   vidcolor engines [build|clear]             what NVIDIA cards run, kept for the next start
 
 exit status: 0 done, 1 a file failed, 2 wrong usage, 130 stopped by Ctrl-C"""

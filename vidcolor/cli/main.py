@@ -16,6 +16,7 @@ from vidcolor.errors import VidcolorError
 COMMANDS = {
     "info": "vidcolor.cli.info",
     "engines": "vidcolor.cli.engines",
+    "jobs": "vidcolor.cli.jobs",
     "webcam": "vidcolor.cli.webcam",
     "serve": "vidcolor.cli.serve",
 }

@@ -62,9 +62,9 @@ class Note:
     @classmethod
     def begin(cls, folder: Path, target: Path) -> Note:
         """That of `folder`, made where there is none; a temporary file that a crash has left goes."""
-        found = cls.read(folder) or cls("", secrets.token_hex(4))
-        partial_path(target, found.token).unlink(missing_ok=True)
-        note = cls(os.path.abspath(target), found.token)
+        found = cls.read(folder)
+        note = cls(os.path.abspath(target), found.token if found else secrets.token_hex(4))
+        temporary_of(note).unlink(missing_ok=True)
         note.write(folder)
         return note
 
@@ -75,6 +75,11 @@ class Note:
             OutputError: it cannot be written.
         """
         write_whole(folder / NOTE, json.dumps(asdict(self)).encode() + b"\n", overwrite=True)
+
+
+def temporary_of(note: Note) -> Path:
+    """Where the target is assembled, before it gets its name."""
+    return partial_path(Path(note.target), note.token)
 
 
 @contextmanager
@@ -135,7 +140,7 @@ def clear(folder: Path) -> None:
         (folder / SEGMENTS).rmdir()
     with suppress(OSError):
         if note is not None:
-            partial_path(Path(note.target), note.token).unlink(missing_ok=True)
+            temporary_of(note).unlink(missing_ok=True)
         for path in folder.glob(partial_name("*")):
             path.unlink(missing_ok=True)
         (folder / NOTE).unlink(missing_ok=True)
