@@ -74,7 +74,7 @@ class Colorizer:
         if is_still(source, target):
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
-            return colorize_still(Path(source), Path(target), self.backend, options)
+            return colorize_still(Path(source), Path(target), self.backend, options, model=self.model.identity)
         hooks, model = Hooks(progress, cancel), self.model.identity
         return colorize_film(source, Path(target), self.backend, options, hooks=hooks, model=model)
 

@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from vidcolor import __version__
-from vidcolor.atomic import is_special, write_whole
-from vidcolor.errors import InputError, OptionError
+from vidcolor.errors import InputError
 from vidcolor.models.files import ModelIdentity
-from vidcolor.video.target import check_target
 
 FORMAT = "vidcolor sidecar 1"
-SIDECAR = ".json"  # behind the target's whole name
-HEAD = 256  # bytes in which a file says what it is
-CHUNK = 1 << 20
 COMMENT = "comment"  # the key for it in every container that has tags
 BETWEEN = "; "  # what was there, and what is added
 
@@ -48,22 +42,12 @@ def credited(tags: Mapping[str, str] | None, credit: str) -> dict[str, str]:
     return kept
 
 
-def sidecar_of(target: Path) -> Path:
-    """Where the sidecar of `target` lies."""
-    return target.with_name(target.name + SIDECAR)
-
-
-def application() -> dict[str, Any]:
-    """This program."""
-    return {"name": "vidcolor", "version": __version__}
-
-
-def libraries() -> dict[str, str]:
-    """Versions of PyAV and FFmpeg's libraries."""
+def versions() -> dict[str, Any]:
+    """Of this package, of PyAV and of FFmpeg's libraries."""
     import av
 
-    found = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
-    return {"av": av.__version__, **found}
+    libraries = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
+    return {"vidcolor": __version__, "av": av.__version__, **libraries}
 
 
 def file_facts(path: Path, name: str = "") -> dict[str, Any]:
@@ -93,58 +77,29 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sidecar(facts: Mapping[str, Any]) -> bytes:
-    """A sidecar's bytes."""
-    return json.dumps({"format": FORMAT, **facts}, indent=2, ensure_ascii=False).encode() + b"\n"
-
-
-class Companions:
-    """Files that appear beside a target, and before it: where it is, they are.
-
-    `put` them while the target still has its temporary name. Leaving the `with` block by an error removes those that
-    were not there before. A companion without its target is what a crash has left, and may be replaced.
-
-    Args:
-        target: the file that they belong to.
-        wanted: their paths, each with the bytes that a file of its kind has near its beginning.
+def sidecar(
+    source: str, file: Path, target: Path, model: ModelIdentity, recipe: Mapping[str, Any], facts: Mapping[str, Any]
+) -> bytes:
+    """A sidecar's bytes: of the `file` that will be called `target`, with the `facts` that it alone has.
 
     Raises:
-        OptionError: the target is a pipe or device, which nothing lies beside.
-        OutputError: one exists, and must not be replaced.
+        InputError: a file cannot be read.
     """
-
-    def __init__(self, target: Path, wanted: Iterable[tuple[Path, bytes]], *, overwrite: bool) -> None:
-        self.overwrite: dict[Path, bool] = {}
-        self.made: list[Path] = []
-        for path, kind in wanted:
-            if is_special(target):
-                raise OptionError(f"{target}: is a pipe, and nothing lies beside one; leave sidecar and framemd5 out")
-            if path == target or path in self.overwrite:
-                raise OptionError(f"{path}: is named for two things; give another name")
-            alone = not os.path.lexists(target) and begins_with(path, kind)
-            self.overwrite[path] = overwrite or alone
-            check_target(path, overwrite=self.overwrite[path])
-
-    def put(self, path: Path, data: bytes) -> None:
-        """Write one of them, whole and synced."""
-        existed = os.path.lexists(path)
-        write_whole(path, data, overwrite=self.overwrite[path])
-        if not existed:
-            self.made.append(path)
-
-    def __enter__(self) -> Companions:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if kind is not None:
-            for path in self.made:
-                path.unlink(missing_ok=True)
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+    told = {
+        "format": FORMAT,
+        "creating_application": {"name": "vidcolor", "version": __version__},
+        "model": {"name": model.name, "sha256": model.sha256},
+        "source": source_facts(source),
+        "target": file_facts(file, target.name),
+        "recipe": {**recipe, "sha256": digest},
+        **facts,
+    }
+    return json.dumps(told, indent=2).encode() + b"\n"
 
 
-def begins_with(path: Path, kind: bytes) -> bool:
-    """Whether `kind` stands near the beginning of a file."""
-    try:
-        with open(path, "rb") as file:
-            return kind in file.read(HEAD)
-    except OSError:
-        return False
+def luma_facts(source: str, target: str, psnr: float) -> dict[str, Any]:
+    """SHA-256 of the luma of source and target, and how near they are; a PSNR (dB) is infinite where they are equal."""
+    equal = math.isinf(psnr)
+    fixity = {"source": {"sha256": source}, "target": {"sha256": target}}
+    return {**fixity, "equal": equal, "psnr": None if equal else round(psnr, 2)}

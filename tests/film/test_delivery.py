@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 
 import av
@@ -9,12 +10,14 @@ import pytest
 
 from tests.conftest import SAMPLE
 from tests.sidecars import read_sidecar
-from vidcolor import __version__, provenance
+from vidcolor import __version__
 from vidcolor.atomic import AtomicFile
+from vidcolor.companions import Companions
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.run import colorize_film
 from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions
+from vidcolor.provenance import FORMAT
 from vidcolor.video.framemd5 import framemd5
 
 MODEL = ModelIdentity("small", "ab" * 32)
@@ -48,7 +51,7 @@ def test_a_sidecar_says_how_a_film_was_made(colorizer, tmp_path, lossless):
     assert found["source"]["size"] == SAMPLE.stat().st_size
     assert found["source"]["fixity"]["sha256"] == sha256(SAMPLE)
     assert found["target"]["fixity"]["sha256"] == sha256(target)
-    assert found["target"]["encoder"] == ("ffv1" if lossless else "libx264")
+    assert found["video"]["encoder"] == ("ffv1" if lossless else "libx264")
     assert found["recipe"]["versions"]["libavcodec"]
     assert found["recipe"]["options"]["end"] == 1.0
     luma = found["video"]["luma"]
@@ -86,13 +89,13 @@ def test_the_files_are_there_before_the_film_has_its_name(colorizer, short_film,
 
 def test_no_file_stays_without_its_film(colorizer, short_film, tmp_path, monkeypatch):
     """The target appears while the film is coloured: nothing is replaced, and nothing lies beside it."""
-    put = provenance.Companions.put
+    put = Companions.put
 
     def late(self, path, data):
         put(self, path, data)
         (tmp_path / "out.mp4").write_bytes(b"another's")
 
-    monkeypatch.setattr(provenance.Companions, "put", late)
+    monkeypatch.setattr(Companions, "put", late)
     with pytest.raises(OutputError, match="exists already"):
         color(colorizer, short_film, tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_bytes() == b"another's"
@@ -105,7 +108,7 @@ def test_what_a_crash_has_left_is_replaced_and_nothing_else(colorizer, short_fil
     with pytest.raises(OutputError, match=r"out\.mp4\.json: exists already; add -y"):
         color(colorizer, short_film, target)
     assert names(tmp_path) == ["out.mp4.json"]
-    beside.write_bytes(provenance.sidecar({}))
+    beside.write_text(json.dumps({"format": FORMAT}))
     (tmp_path / "out.mp4.framemd5").write_text("#format: frame checksums\n")
     color(colorizer, short_film, target)
     assert read_sidecar(beside)["target"]["fixity"]["sha256"] == sha256(target)

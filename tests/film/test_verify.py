@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import SAMPLE
 from tests.films import luma_of
+from tests.video.test_sideways import make as make_turned
 from vidcolor.errors import OutputError
 from vidcolor.film.run import colorize_film
 from vidcolor.film.verify import verify
@@ -31,6 +32,14 @@ def test_the_summary_says_what_was_found(colorizer, short_film, tmp_path, ending
     (note,) = [n for n in summary.notes if n.startswith("verified")]
     assert note.startswith("verified: 12 frames at their times, ")
     assert luma in note
+
+
+@pytest.mark.parametrize("turn", [0, 1, 3])
+def test_the_coloured_half_is_compared(colorizer, tmp_path, turn):
+    """Of a film that is shown turned, it lies above, below or beside the other."""
+    source = make_turned(tmp_path, turn)
+    summary = color(colorizer, source, tmp_path / "out.mkv", codec="ffv1", compare=True)
+    assert "every luma sample as in the source" in summary.notes[-1]
 
 
 def test_sound_is_compared_packet_by_packet(colorizer, tmp_path):

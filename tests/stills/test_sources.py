@@ -123,7 +123,8 @@ def test_a_pipe_and_a_stream(colorizer, tmp_path, scan):
     writer.start()
     colorizer.file(pipe, tmp_path / "one.png")
     writer.join()
-    summary = colorize_still(io.BytesIO(scan.read_bytes()), tmp_path / "two.png", colorizer.backend, colorizer.options)
+    stream, model = io.BytesIO(scan.read_bytes()), colorizer.model.identity
+    summary = colorize_still(stream, tmp_path / "two.png", colorizer.backend, colorizer.options, model=model)
     assert summary.source == "standard input"
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 

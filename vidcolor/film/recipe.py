@@ -10,11 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from vidcolor import __version__
 from vidcolor.backends import Backend
 from vidcolor.film.rules import Rules
 from vidcolor.options import ColorizeOptions
-from vidcolor.provenance import libraries
+from vidcolor.provenance import versions
 from vidcolor.video.encoder import VideoSettings
 
 ENDS = 1 << 20  # bytes of either end of the source that its digest covers
@@ -125,11 +124,6 @@ def values_of(options: ColorizeOptions, but: tuple[str, ...]) -> dict[str, Any]:
     if options.shots is not None:
         kept["shots"] = hashlib.sha256(Path(options.shots).read_bytes()).hexdigest()
     return plain(kept)
-
-
-def versions() -> dict[str, Any]:
-    """Those of this package, and of what decodes and encodes."""
-    return {"vidcolor": __version__, **libraries()}
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from av.packet import Packet
 
 from vidcolor.atomic import is_special
 from vidcolor.backends import Backend
+from vidcolor.companions import Companions
 from vidcolor.errors import Cancelled, InputError
 from vidcolor.film.assemble import assemble
-from vidcolor.film.delivery import Finished, Met, companions, faults, put_framemd5
+from vidcolor.film.delivery import Finished, Met, faults
 from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.rules import Rules
@@ -38,7 +39,7 @@ from vidcolor.frames.summary import Progress, Summary
 from vidcolor.frames.workers import Crew, OneCvThread
 from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions
-from vidcolor.provenance import credit, credited, sidecar_of
+from vidcolor.provenance import credit, credited
 from vidcolor.shots.cutlist import ShotList, read_shots
 from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
@@ -125,7 +126,7 @@ class Film:
         self.reader, self.info = reader, reader.info
         check_target(self.target, overwrite=self.options.overwrite, source=self.source)
         self.shots.check(self.source, given=self.options.shots, overwrite=self.options.overwrite)
-        self.beside = companions(self.target, self.options)
+        self.beside = Companions(self.target, self.options)
         settings = video_settings(self.info, self.options, self.codec)
         if self.card:
             settings = self.card.settings(reader, settings, self.options, self.codec)
@@ -215,7 +216,7 @@ class Film:
     def deliver(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
         """What is asked for of the finished file, before it gets its name."""
         options, summary = self.options, self.summary
-        put_framemd5(file, self.target, options, self.beside)
+        self.beside.put_framemd5(file)
         if not (options.verify or options.sidecar):
             return
         copied = {index: stream.index for index, stream in muxer.copied.items()}
@@ -227,7 +228,7 @@ class Film:
             finished = Finished(
                 file, self.target, self.source, muxer.format, recipe, self.model, found, copied, warnings, notes
             )
-            self.beside.put(sidecar_of(self.target), finished.sidecar())
+            self.beside.put_sidecar(finished.sidecar())
 
     def check_cancel(self) -> None:
         cancel = self.hooks.cancel

@@ -17,6 +17,7 @@ from av.stream import Stream
 
 from vidcolor.errors import OutputError
 from vidcolor.film.source import frames_of
+from vidcolor.frames.host import colored_half
 from vidcolor.video.encoder import VideoSettings, convert_depth, source_encoding
 from vidcolor.video.formats import plane
 from vidcolor.video.reader import Reader
@@ -128,8 +129,9 @@ def compare(source: Reader, made: Reader, name: Path, settings: VideoSettings) -
         if abs(apart - offset) > ROUNDING:
             raise OutputError(f"{name}: frame {number} is {float(apart - offset):.3f} s from its time; colour it again")
         wanted = convert_depth(plane(one, 0), source_encoding(one, settings), settings.encoding)
-        height, width = wanted.shape
-        found = plane(other, 0)[:height, :width]  # with compare the source stands there twice
+        found = plane(other, 0)
+        if found.size >= 2 * wanted.size:  # with compare the source stands beside it
+            found = colored_half(found, source.info.turn)
         if wanted.shape != found.shape:
             raise OutputError(f"{name}: frame {number} has another size than the source's; colour it again")
         if not luma.add(wanted, found):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
+import PIL
 
 from vidcolor.atomic import AtomicFile
 from vidcolor.backends import Backend
 from vidcolor.color.proxy import ProxySize, crop_grid, make_proxy, network_input
+from vidcolor.companions import Companions
 from vidcolor.errors import OutputError
 from vidcolor.frames.summary import Summary
-from vidcolor.options import ColorizeOptions
+from vidcolor.models.files import ModelIdentity
+from vidcolor.options import ColorizeOptions, ColorOptions
+from vidcolor.provenance import credit, sidecar, versions
 from vidcolor.stills.arrays import ENCODING, narrow, picture_preview
 from vidcolor.stills.color import color_picture
 from vidcolor.stills.content import is_still
@@ -25,41 +31,63 @@ from vidcolor.stills.profiles import srgb
 from vidcolor.stills.read import Page, Still, read_still
 from vidcolor.stills.source import name_of
 from vidcolor.stills.tiff_file import TiffWriter
+from vidcolor.stills.verify import verify
 from vidcolor.video.target import check_target
 
 __all__ = ["color_picture", "colorize_still", "is_still", "picture_preview"]
 
 
-def colorize_still(source: Path | BinaryIO, target: Path, backend: Backend, options: ColorizeOptions) -> Summary:
+def colorize_still(
+    source: Path | BinaryIO, target: Path, backend: Backend, options: ColorizeOptions, *,
+    model: ModelIdentity | None = None,
+) -> Summary:  # fmt: skip
     """Colour one still: a file, a pipe, or a stream that is read to its end; ``Path("-")`` is standard input.
 
-    All pages of a TIFF go into a TIFF. What the target cannot hold is named in the summary's warnings.
+    All pages of a TIFF go into a TIFF. What the target cannot hold is named in the summary's warnings. `model` is the
+    network's.
 
     Raises:
         InputError: the source cannot be read.
         OutputError: the target cannot be written.
     """
-    began = time.perf_counter()
+    began, model = time.perf_counter(), model or ModelIdentity()
     format = format_for(target)
     name = name_of(source)
     check_target(target, overwrite=options.overwrite, source=str(source) if isinstance(source, Path) else None)
+    beside = Companions(target, options)
     still = read_still(source)
     summary = Summary(name, str(target), shots=1, backend=backend.name)
     warn_of_rest(still, target, summary)
-    with AtomicFile(target, overwrite=options.overwrite) as partial, open(partial, "wb") as file:
-        writer = TiffWriter(file) if format in PAGES else None
-        for page in pages_for(still, format):
-            metadata = page.metadata.for_copy(turned=page.turned, resized=options.compare)
-            pixels = colored(page, target, format, backend, options)
-            if writer is not None:
-                writer.add(pixels, metadata, srgb())
+    with beside, AtomicFile(target, overwrite=options.overwrite) as partial:
+        with open(partial, "wb") as file:
+            writer = TiffWriter(file) if format in PAGES else None
+            for page in pages_for(still, format):
+                metadata = page.metadata.for_copy(turned=page.turned, resized=options.compare)
+                signed = metadata.credited(credit(model), format) if options.tag else metadata
+                pixels = colored(page, target, format, backend, options)
                 lost = []
-            else:
-                lost = write_picture(file, pixels, format, metadata)
-            warn_of_losses(page, metadata, lost, target, options, summary)
-            summary.frames += 1
+                if writer is not None:
+                    writer.add(pixels, signed, srgb())
+                else:
+                    lost = write_picture(file, pixels, format, signed)
+                warn_of_losses(page, metadata, lost, target, options, summary)
+                summary.frames += 1
+        beside.put_framemd5(partial)
+        if options.verify or options.sidecar:
+            pages = verify(still, summary.frames, partial, target)
+            summary.notes.append(str(pages))
+            told = {"pages": pages.facts(), "warnings": summary.warnings, "notes": summary.notes}
+            beside.put_sidecar(sidecar(name, partial, target, model, recipe_of(options, backend, model), told))
     summary.seconds = time.perf_counter() - began
     return summary
+
+
+def recipe_of(options: ColorizeOptions, backend: Backend, model: ModelIdentity) -> dict[str, Any]:
+    """All that the samples of a coloured still depend on."""
+    names = [f.name for f in fields(ColorOptions) if f.name not in ("backend", "model")]
+    chosen = {name: getattr(options, name) for name in (*names, "compare")}
+    known = versions() | {"pillow": PIL.__version__, "opencv": cv2.__version__}
+    return {"options": chosen, "model": model.sha256, "backend": backend.description, "versions": known}
 
 
 def format_for(target: Path) -> str:

@@ -6,11 +6,14 @@ import re
 import struct
 from dataclasses import dataclass, field, replace
 
+from vidcolor.provenance import BETWEEN, with_credit
 from vidcolor.stills.exif import (
+    ASCII,
     EXIF,
     NOTES,
     RESOLUTION,
     WIDTH_TAGS,
+    Entry,
     cleaned,
     new_block,
     orientation_of,
@@ -21,6 +24,8 @@ from vidcolor.stills.exif import (
 from vidcolor.stills.formats import HOLDS
 
 IPTC_RESOURCE = 0x0404
+SOFTWARE, SOFTWARE_KEY = 305, "Software"  # the tag of TIFF and EXIF, the keyword of PNG
+MOST_COMMENT = 65533  # bytes, in a JPEG
 # What XMP says of the file that it lay in and is not true of the copy -> what is true there, of the same length.
 UNTRUE = (
     (rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1"),
@@ -81,6 +86,34 @@ class Metadata:
             return self
         others = [e for e in entries if e.tag not in RESOLUTION]
         return replace(self, exif=new_block([*others, *resolution_entries(self.dpi)]))
+
+    def credited(self, credit: str, format: str) -> Metadata:
+        """With `credit` where this format keeps such: behind what the source says there, and not twice.
+
+        JPEG's comment, PNG's text Software, the tag Software elsewhere. It stays away where it would drive out what the
+        source has: a comment that is too long, makers' notes that must not be moved.
+        """
+        if format == "JPEG":
+            comment = joined(self.comment, credit.encode())
+            return replace(self, comment=comment) if len(comment) <= MOST_COMMENT else self
+        if format == "PNG":
+            said = dict(self.text)
+            said[SOFTWARE_KEY] = with_credit(said.get(SOFTWARE_KEY, ""), credit)
+            return replace(self, text=tuple(said.items()))
+        if format == "BMP" or (format == "WEBP" and has_makers_notes(self.exif)):
+            return self
+        entries = tree(self.exif)
+        said_there = next((e.data.rstrip(b"\0") for e in entries if e.tag == SOFTWARE), b"")
+        value = joined(said_there, credit.encode("ascii", "replace")) + b"\0"
+        others = [e for e in entries if e.tag != SOFTWARE]
+        return replace(self, exif=new_block([*others, Entry(SOFTWARE, ASCII, len(value), value)]))
+
+
+def joined(said: bytes, credit: bytes) -> bytes:
+    """`provenance.with_credit` for bytes in any encoding."""
+    if credit in said:
+        return said
+    return said + BETWEEN.encode() + credit if said else credit
 
 
 def swaps_sides(orientation: int) -> bool:

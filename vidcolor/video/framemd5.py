@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-MAGIC = b"#format: frame checksums"
+MAGIC = "#format: frame checksums"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def framemd5(path: Path) -> bytes:
         aspect = stream.sample_aspect_ratio or Fraction(0)
         width, height = stream.codec_context.width, stream.codec_context.height
     head = (
-        "format: frame checksums", "version: 2", "hash: MD5", f"tb 0: {tick.numerator}/{tick.denominator}",
+        MAGIC[1:], "version: 2", "hash: MD5", f"tb 0: {tick.numerator}/{tick.denominator}",
         "media_type 0: video", "codec_id 0: rawvideo", f"dimensions 0: {width}x{height}",
         f"sar 0: {aspect.numerator}/{aspect.denominator}",
         "stream#, dts,        pts, duration,     size, hash",
