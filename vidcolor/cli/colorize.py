@@ -15,7 +15,7 @@ from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.batch import Job, plan_batch
 from vidcolor.frames.summary import Summary
 from vidcolor.live.streams.options import StreamOptions
-from vidcolor.options import ColorizeOptions
+from vidcolor.options import AUTO, ColorizeOptions
 
 EPILOG = """examples:
   vidcolor film.mp4 -o out.mp4               colour a film; sound, subtitles and chapters stay as they are
@@ -72,6 +72,8 @@ def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     batch = plan_batch(parsed.sources, parsed.output, options.codec)
     if (options.shots or options.save_shots) and len(batch.jobs) > 1:
         raise OptionError(f"shots are those of one film, and {len(batch.jobs)} files are given; colour it alone")
+    if options.framemd5 not in (None, AUTO) and len(batch.jobs) > 1:
+        raise OptionError(f"{options.framemd5}: is one file for {len(batch.jobs)} results; give --framemd5 auto")
     for note in batch.notes:
         terminal.note(note)
     for number in endings(ctrl_c=False):
