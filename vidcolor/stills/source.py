@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import BinaryIO
 from vidcolor.errors import InputError
 
 MAX_BYTES = 8 * 2**30  # of a file; a pipe may go on for ever
+CHUNK = 1 << 20  # bytes read at a time
 MAX_PIXELS = 10**9
 BYTES_A_PIXEL = 14  # taken at most while a picture of 16 bits is coloured
 REASONS = {
@@ -48,9 +50,9 @@ def read_bytes(source: Path | BinaryIO) -> bytes:
             if is_standard_input(source):
                 return read_bytes(standard_input())
             with open(source, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+                data = read_all(file)
         else:
-            data = source.read(MAX_BYTES + 1)
+            data = read_all(source)
     except OSError as error:
         said = f"cannot be read, {(error.strerror or str(error)).lower()}; check the disk"
         raise InputError(f"{name}: {REASONS.get(error.errno or 0, said)}") from error
@@ -59,6 +61,14 @@ def read_bytes(source: Path | BinaryIO) -> bytes:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: has more than {MAX_BYTES >> 30} GB, which no still has; is it a film?")
     return data
+
+
+def read_all(stream: BinaryIO) -> bytes:
+    """What is left of a stream, up to just beyond MAX_BYTES: no more memory is asked for than there are bytes."""
+    held = io.BytesIO()
+    while held.tell() <= MAX_BYTES and (data := stream.read(CHUNK)):
+        held.write(data)
+    return held.getvalue()
 
 
 def standard_input() -> BinaryIO:
