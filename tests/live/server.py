@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from vidcolor import Colorizer
 from vidcolor.live.serve.app import Server
 from vidcolor.live.serve.connections import serving
 from vidcolor.live.serve.guard import Guard
 from vidcolor.live.serve.limits import Limits
+from vidcolor.live.serve.store import Store
 
 
 @dataclass
@@ -31,25 +33,28 @@ class Site:
 
     @property
     def folder(self) -> Path:
-        return self.server.folder
+        """With a folder for each upload."""
+        return self.server.store.jobs
 
 
 @asynccontextmanager
 async def running(
     colorizer: Colorizer, limits: Limits | None = None, *, token: str | None = None, hosts: tuple[str, ...] = (),
-    any_address: bool = False,
+    any_address: bool = False, data: Path | None = None,
 ) -> AsyncIterator[Site]:  # fmt: skip
-    """A server on a free port, as `vidcolor serve` runs it. After it: no task, no file."""
+    """A server on a free port, as `vidcolor serve` runs it. After it: no task, no process, no file but in `data`."""
     limits = limits or Limits()
-    guard = Guard(hosts, token, limits.max_requests, any_address=any_address)
-    server = Server(colorizer.backend, colorizer.options, limits, guard)
-    listening = socket.create_server(("127.0.0.1", 0))
-    async with serving(server, listening):
-        site = Site(server, f"http://127.0.0.1:{listening.getsockname()[1]}")
-        yield site
-        async with visiting(site) as visitor:  # whatever was asked of it, it still serves
-            assert (await visitor.get("/api/limits", headers=bearer(token))).status == 200
-    assert not server.folder.exists()
+    with Store(data, keep=data is not None) as store:
+        guard = Guard(hosts, token, limits.max_requests, key=store.key, any_address=any_address)
+        server = Server(colorizer.backend, colorizer.options, limits, guard, store, colorizer.model.identity)
+        listening = socket.create_server(("127.0.0.1", 0))
+        async with serving(server, listening):
+            site = Site(server, f"http://127.0.0.1:{listening.getsockname()[1]}")
+            yield site
+            async with visiting(site) as visitor:  # whatever was asked of it, it still serves
+                assert (await visitor.get("/api/limits", headers=bearer(token))).status == 200
+    assert psutil.Process().children() == []
+    assert store.folder.exists() == (data is not None)
     try:
         await until(lambda: asyncio.all_tasks() <= {asyncio.current_task()}, "tasks to end", 10)
     except AssertionError:

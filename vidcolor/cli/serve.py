@@ -8,7 +8,6 @@ import errno
 import importlib.util
 import ipaddress
 import math
-import secrets
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from vidcolor.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from vidcolor.live.serve.app import Server
+    from vidcolor.live.serve.store import Store
 
 PORT = 8321
 SHORTEST_TOKEN = 8  # characters
@@ -52,6 +52,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--max-minutes", type=float, default=limits.max_seconds / 60, metavar="N", help="of a film (%(default)g)")
     add("--max-jobs", type=int, default=limits.max_jobs, metavar="N", help="kept at once (%(default)s)")
     add("--max-peers", type=int, default=limits.max_peers, metavar="N", help="live pictures at once (%(default)s)")
+    add("--max-memory", type=float, default=limits.max_memory / 1e6, metavar="MB",
+        help="of the process that colours an upload (%(default)g)")  # fmt: skip
+    add("--data", type=Path, metavar="DIR",
+        help="of uploads and results, which stay in it when the server ends (one that is emptied)")  # fmt: skip
     add("--keep", type=float, default=limits.keep_seconds / 60, metavar="MINUTES", help="files are kept (%(default)g)")
     color_group(parser, COLOR_FIELDS)
     message_group(parser, quiet="only errors, and the address")
@@ -83,29 +87,41 @@ def run(argv: Sequence[str]) -> int:
 def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     """Check everything, and serve."""
     need_packages()
-    token = check_token(parsed.host, parsed.token)
-    entrance = Entrance((*parsed.allow_host, parsed.host), token, make_tls(parsed.tls_cert, parsed.tls_key))
+    check_token(parsed.host, parsed.token)
+    tls = make_tls(parsed.tls_cert, parsed.tls_key)
     limits = make_limits(parsed)
     options = build(ColorizeOptions, parsed)
-    with listen(parsed.host, parsed.port) as listener:
-        serve(entrance, options, limits, listener, terminal)
+    with listen(parsed.host, parsed.port) as listener, open_store(parsed.data, parsed.port) as store:
+        token = store.token if parsed.token == "auto" else parsed.token
+        entrance = Entrance((*parsed.allow_host, parsed.host), token, tls)
+        serve(entrance, options, limits, listener, store, terminal)
     return DONE
 
 
+def open_store(data: Path | None, port: int) -> Store:
+    """The folder for uploads and results: the user's, whose files stay, or one that is emptied at the end."""
+    from vidcolor.live.serve.store import Store, usual_folder
+
+    return Store(data or usual_folder(port), keep=data is not None)
+
+
 def serve(
-    entrance: Entrance, options: ColorizeOptions, limits: Limits, listener: socket.socket, terminal: Terminal
-) -> None:
+    entrance: Entrance, options: ColorizeOptions, limits: Limits, listener: socket.socket, store: Store,
+    terminal: Terminal,
+) -> None:  # fmt: skip
     """Serve at `listener` until a signal comes."""
     from vidcolor.api import Colorizer
     from vidcolor.live.serve.app import Server
+    from vidcolor.live.serve.box import means
     from vidcolor.live.serve.guard import Guard
 
+    terminal.note(f"uploads are decoded by processes of their own; held in by: {', '.join(means()) or 'nothing'}")
     with Colorizer(options) as colorizer:
         terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
         host, port = listener.getsockname()[:2]
         everywhere = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
-        guard = Guard(entrance.hosts, entrance.token, limits.max_requests, any_address=everywhere)
-        server = Server(colorizer.backend, options, limits, guard)
+        guard = Guard(entrance.hosts, entrance.token, limits.max_requests, key=store.key, any_address=everywhere)
+        server = Server(colorizer.backend, options, limits, guard, store, colorizer.model.identity)
         address = entrance.address("localhost" if everywhere else host, port)
         asyncio.run(serve_until_signal(server, listener, entrance.tls, lambda: terminal.out(address)))
 
@@ -132,21 +148,18 @@ def need_packages() -> None:
         raise BackendError(f"the page needs {' and '.join(missing)}: pip install 'vidcolor[live]'")
 
 
-def check_token(host: str, token: str | None) -> str | None:
-    """The token to ask for.
+def check_token(host: str, token: str | None) -> None:
+    """Refuse a token that is none.
 
     Raises:
         OptionError: the address is open to others and there is no token, or it is too short.
     """
     from vidcolor.live.serve.guard import is_loopback
 
-    if token == "auto":
-        return secrets.token_urlsafe(18)
-    if token is not None and len(token) < SHORTEST_TOKEN:
+    if token is not None and token != "auto" and len(token) < SHORTEST_TOKEN:
         raise OptionError(f"token has {len(token)} characters, which can be guessed; give {SHORTEST_TOKEN} or auto")
     if token is None and not is_loopback(host):
         raise OptionError(f"{host} lets other machines in; add --token auto, or leave --host out")
-    return token
 
 
 def make_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
@@ -169,12 +182,12 @@ def make_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | Non
 
 
 def make_limits(args: argparse.Namespace) -> Limits:
-    for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "keep"):
+    for name in ("max_size", "max_minutes", "max_jobs", "max_peers", "max_memory", "keep"):
         if not 0 < getattr(args, name) < math.inf:
             raise OptionError(f"{name.replace('_', '-')} {getattr(args, name):g} is out of range; give more than 0")
     return Limits(
         max_bytes=int(args.max_size * 1e6), max_seconds=args.max_minutes * 60, max_jobs=args.max_jobs,
-        max_peers=args.max_peers, keep_seconds=args.keep * 60,
+        max_peers=args.max_peers, max_memory=int(args.max_memory * 1e6), keep_seconds=args.keep * 60,
     )  # fmt: skip
 
 

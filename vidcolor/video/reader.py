@@ -16,6 +16,7 @@ from av.stream import Disposition, Stream
 
 from vidcolor.atomic import is_special
 from vidcolor.errors import InputError
+from vidcolor.video.careful import send
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.faults import reason
 from vidcolor.video.formats import to_native
@@ -223,7 +224,7 @@ class Reader:
 
     def decode(self, packet: Packet[Stream] | None) -> Iterator[av.VideoFrame]:
         try:
-            frames = self.stream.decode(packet)
+            frames = send(self.stream, packet)
         except av.error.InvalidDataError:
             self.damaged += 1
             return

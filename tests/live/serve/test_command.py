@@ -133,7 +133,7 @@ def test_a_port_in_use_is_named(capsys):
     "arguments",
     [("--port", "70000"), ("--port", "-1"), ("--host", "192.0.2.1", "--token", "auto"), ("--max-size", "inf"),
      ("--max-size", "nan"), ("--max-minutes", "0"), ("--keep", "-1"), ("--max-jobs", "0"), ("--max-peers", "-2"),
-     ("--strength", "5"), ("--model", "/nothing.onnx"),
+     ("--max-memory", "0"),     ("--strength", "5"), ("--model", "/nothing.onnx"),
      ("--tls-cert", "/nothing.pem"), ("--tls-key", "own-key.pem")],
 )  # fmt: skip
 def test_what_cannot_be_gets_one_line(capsys, arguments):
@@ -173,7 +173,7 @@ def test_a_signal_ends_it_with_a_job_at_work_and_an_upload_on_its_way(tmp_path, 
                 f"POST /api/jobs?kind=film HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
                 "Content-Length: 1000000\r\n\r\nthe first bytes".encode()
             )
-            wait(lambda: len(list(temporary.glob("vidcolor-*/*"))) == 2)
+            wait(lambda: len(list(temporary.glob("vidcolor-*/jobs/*"))) == 2)
             wait(lambda: list(temporary.rglob("*result*")))
             server.send_signal(number)
             assert server.wait(30) == 0

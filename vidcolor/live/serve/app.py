@@ -7,7 +7,6 @@ import json
 import math
 import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,19 @@ from urllib.parse import quote
 from aiohttp import web
 
 from vidcolor.backends import Backend
+from vidcolor.color.proxy import MAX_ASPECT, ProxySize
+from vidcolor.errors import OutputError
 from vidcolor.film.batch import FILMS
 from vidcolor.live.serve.backend import Priority, SharedBackend
 from vidcolor.live.serve.guard import Guard, dressed, fault
-from vidcolor.live.serve.jobs import Job, Jobs, job_options
+from vidcolor.live.serve.job import Job, job_options
+from vidcolor.live.serve.jobs import Jobs
 from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.probe import SHOWN
-from vidcolor.live.serve.uploads import Refused, clean_name, look_into, new_folder, receive
+from vidcolor.live.serve.store import Store
+from vidcolor.live.serve.uploads import Refused, clean_name, look_into, receive
+from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorOptions
 from vidcolor.stills.formats import STILLS
 
@@ -34,7 +38,10 @@ SWEEP_SECONDS, EVENT_SECONDS, BEAT_SECONDS = 5.0, 0.25, 15.0
 class Server:
     """What the handlers share; `app` is the application of aiohttp, which starts and ends all of it."""
 
-    def __init__(self, backend: Backend, options: ColorOptions, limits: Limits, guard: Guard) -> None:
+    def __init__(
+        self, backend: Backend, options: ColorOptions, limits: Limits, guard: Guard, store: Store, model: ModelIdentity
+    ) -> None:
+        self.store, self.model = store, model
         self.backend, self.options, self.limits, self.guard = SharedBackend(backend), options, limits, guard
         self.priority = Priority()
         self.uploads: list[str] = []  # whose they are, those on their way now
@@ -58,17 +65,17 @@ class Server:
         ])  # fmt: skip
 
     async def live(self, app: web.Application) -> AsyncIterator[None]:
-        """What lasts from start to end: the folder, the worker, the peers, the sweeper."""
-        with tempfile.TemporaryDirectory(prefix="vidcolor-", ignore_cleanup_errors=True) as folder:
-            self.folder = Path(folder)
-            self.stopping = asyncio.Event()
-            self.jobs = Jobs(self.backend, self.limits, self.priority)
-            self.peers = Peers(self.backend, self.options, self.limits, self.priority)
-            sweeper = asyncio.ensure_future(self.sweep())
-            yield
-            sweeper.cancel()
-            await self.peers.close()
-            await asyncio.to_thread(self.jobs.close)
+        """What lasts from start to end: the jobs, the peers, the sweeper."""
+        self.stopping = asyncio.Event()
+        self.jobs = Jobs(
+            self.backend, self.limits, self.priority, self.store, most=largest_input(self.options), model=self.model
+        )
+        self.peers = Peers(self.backend, self.options, self.limits, self.priority)
+        sweeper = asyncio.ensure_future(self.sweep())
+        yield
+        sweeper.cancel()
+        await self.peers.close()
+        await asyncio.to_thread(self.jobs.close)
 
     async def sweep(self) -> None:
         while True:
@@ -124,8 +131,9 @@ class Server:
         if is_full(self.uploads, visitor, self.limits.max_uploads, self.limits.max_visitor_uploads):
             return fault(429, "too many uploads at once; try again in a moment", **{"Retry-After": "5"})
         self.uploads.append(visitor)
-        folder = new_folder(self.folder)
+        folder = self.store.new_folder()
         try:
+            await asyncio.to_thread(self.jobs.warm_up)
             job = await self.take(request, kind, strength, folder)
             if full := self.jobs.has_room(visitor):  # others may have come first while this one was read
                 raise Refused(429, full)
@@ -148,7 +156,12 @@ class Server:
         facts = await look_into(path, kind, name, self.limits)
         source = path.rename(folder / f"source{facts['suffix']}")
         options = job_options(self.options, kind, strength, facts)
-        return Job(secrets.token_urlsafe(12), self.guard.name_of(request), kind, name, folder, source, facts, options)
+        job = Job(secrets.token_urlsafe(12), self.guard.name_of(request), kind, name, folder, source, facts, options)
+        try:
+            await asyncio.to_thread(job.save)
+        except OutputError:
+            raise Refused(507, "the server's disk is full; try again later") from None
+        return job
 
     async def list_jobs(self, request: web.Request) -> web.Response:
         return web.json_response({"jobs": self.jobs.of(self.guard.name_of(request))})
@@ -219,6 +232,12 @@ class Server:
         if job is None:
             raise web.HTTPNotFound(reason="there is no such job; it may have been removed")
         return job
+
+
+def largest_input(options: ColorOptions) -> int:
+    """Bytes of the largest batch that the network is given."""
+    height, width = ProxySize(MAX_ASPECT * options.size, options.size).padded
+    return 4 * height * width * options.batch
 
 
 def is_full(visitors: list[str], own: str, most: int, most_of_one: int) -> bool:

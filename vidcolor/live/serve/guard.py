@@ -72,15 +72,16 @@ class Guard:
             resolver points here (DNS rebinding) is refused.
         token: what a visitor must bring; None: nothing.
         max_requests: that are answered at the same time.
+        key: what names are signed with; a server that has the key of another knows its visitors.
         any_address: whether it may be called by any numeric address too; no resolver is asked for one.
     """
 
     def __init__(
-        self, hosts: tuple[str, ...], token: str | None, max_requests: int, *, any_address: bool = False
+        self, hosts: tuple[str, ...], token: str | None, max_requests: int, *, key: bytes, any_address: bool = False
     ) -> None:
         self.hosts = {h.lower() for h in (*LOOPBACK, *hosts)}
         self.token, self.max_requests, self.any_address = token, max_requests, any_address
-        self.key = secrets.token_bytes(32)
+        self.key = hmac.digest(key, (token or "").encode(), "sha256")  # who had another token is not let in by it
         self.busy = 0
         self.silent: set[asyncio.BaseProtocol] = set()  # nothing has been asked on them yet; see connections.py
 

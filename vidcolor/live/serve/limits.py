@@ -10,6 +10,8 @@ JSON_SECONDS = 10.0  # that such a request may take to come in
 CHUNK_SECONDS = 30.0  # that an upload may be silent
 SLOWEST = 8_000  # bytes a second that an upload must bring on average, after its first CHUNK_SECONDS
 PROBE_SECONDS = 30.0  # that looking into an upload may take
+PROBE_MEMORY = 4_000_000_000  # bytes
+STILL_CPU, FILM_CPU = 600, 100  # seconds of processor time for a still, and for a second of the longest film
 
 
 @dataclass(frozen=True)
@@ -31,5 +33,7 @@ class Limits:
     max_connections: int = 400
     max_streams: int = 64  # of events; a page has one
     max_visitor_streams: int = 16
+    max_memory: int = 4_000_000_000  # bytes, of the process that colours an upload
+    silent_seconds: float = 300.0  # that this process may work on one frame or still
     keep_seconds: float = 3600.0  # that a finished job is kept
     connect_seconds: float = 20.0  # that a live picture has to begin

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vidcolor.live.serve.limits import Limits
+from vidcolor.live.serve.box import Bounds, shut
+from vidcolor.live.serve.limits import PROBE_MEMORY, PROBE_SECONDS, Limits
 
 # FFmpeg's readers that open nothing but the file itself: no playlists, no scripts, no addresses.
 FORMATS = {
@@ -31,28 +32,18 @@ STILLS = {
 }
 PLAYABLE = ("h264", "vp8", "vp9", "av1")  # codecs that browsers play
 SHOWN = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp", ".avif": "image/avif"}
-SECONDS, BYTES = 20, 4_000_000_000  # of processor time and memory
+BOUNDS = Bounds(PROBE_MEMORY, round(PROBE_SECONDS), 0)
 
 
 def main(argv: list[str]) -> None:
-    kind, path = argv
-    bound()
+    kind, path = argv[0], Path(argv[1])
+    look = probe_film if kind == "film" else probe_still
+    shut(BOUNDS, [path])
     try:
-        facts = (probe_film if kind == "film" else probe_still)(Path(path))
+        facts = look(path)
     except Exception as error:
         facts = {"error": str(error).splitlines()[0] if str(error) else type(error).__name__}
     sys.stdout.write(json.dumps(facts))
-
-
-def bound() -> None:
-    """Bound this process's time and memory, where the system can."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def probe_film(path: Path) -> dict[str, Any]:
@@ -72,8 +63,9 @@ def probe_film(path: Path) -> dict[str, Any]:
         else:
             seconds = float(stream.frames / rate) if stream.frames and rate else 0.0
         stream.thread_count = 1
-        next(film.decode(stream))
         ctx = stream.codec_context
+        if ctx.width * ctx.height <= Limits.max_pixels:  # larger ones are refused for that
+            next(film.decode(stream))
         doctype = "webm" if suffix == ".mkv" and ctx.name in ("vp8", "vp9", "av1", "libdav1d") else ""
         plays = ctx.name.removeprefix("lib") in (*PLAYABLE, "dav1d") and (suffix == ".mp4" or doctype == "webm")
         plays = plays and ctx.pix_fmt in ("yuv420p", "yuvj420p")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
-import secrets
 import shutil
 import sys
 import time
@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+from vidcolor.live.serve.box import ENVIRONMENT
 from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, SLOWEST, Limits
 
 NAME_LENGTH = 80  # characters
@@ -91,6 +92,7 @@ async def look_into(path: Path, kind: str, name: str, limits: Limits) -> dict[st
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "vidcolor.live.serve.probe", kind, str(path),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **ENVIRONMENT},
     )  # fmt: skip
     try:
         out, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
@@ -111,10 +113,3 @@ async def look_into(path: Path, kind: str, name: str, limits: Limits) -> dict[st
             413, f"{name}: is longer than {limits.max_seconds / 60:g} minutes, which is the limit here; cut it"
         )
     return {**facts, "bytes": path.stat().st_size}
-
-
-def new_folder(root: Path) -> Path:
-    """A folder for one upload, with a name that nobody can guess."""
-    folder = root / secrets.token_hex(16)
-    folder.mkdir(mode=0o700)
-    return folder
