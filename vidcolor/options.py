@@ -94,6 +94,7 @@ class FilmOptions:
     verify: bool = False  # read the finished film back and compare it with the source
     framemd5: str | Path | None = None  # where to write checksums of the frames as FFmpeg does; AUTO: beside the target
     restart: bool = False  # forget what an earlier run of the same film has done
+    work: Path | None = None  # folder for what is done of films that are not complete; None: beside the target
 
     def __post_init__(self) -> None:
         if self.start and (self.shots or self.save_shots):

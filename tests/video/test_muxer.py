@@ -8,6 +8,7 @@ import av
 import pytest
 
 from tests.films import read
+from vidcolor.atomic import AtomicFile
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.run import colorize_film
 from vidcolor.options import EncodeOptions
@@ -69,7 +70,7 @@ def write(source, target, *, overwrite, before_the_end=lambda: None):
     """One frame by way of a muxer."""
     with Reader(source) as reader:
         settings = video_settings(reader.info, EncodeOptions(), "x264")
-        muxer = Muxer(target, reader.info, settings, codec="x264", overwrite=overwrite)
+        muxer = Muxer(target, reader.info, settings, codec="x264", file=AtomicFile(target, overwrite=overwrite))
         encoder = Encoder(settings, muxer.video.codec_context)
         frame = next(item for item in reader if isinstance(item, av.VideoFrame))
         muxer.mux_video([*encoder.encode(frame), *encoder.finish()])

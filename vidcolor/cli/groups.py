@@ -61,6 +61,9 @@ FILM: Arguments = {
         "metavar": "FILE|auto", "help": "write checksums of the coloured frames as FFmpeg does; auto: OUT.framemd5",
     },
     "restart": {"action": "store_true", "help": "forget what an interrupted run of the same film has done"},
+    "work": {
+        "type": Path, "metavar": "DIR", "help": "keep here what is done of films that are not complete (beside OUT)",
+    },
 }  # fmt: skip
 STREAM: Arguments = {
     "live": {"action": "store_true", "help": "treat a pipe or file as live: drop frames, never fall behind"},

@@ -116,6 +116,9 @@ class Terminal:
             self.note(f"{summary.source}: {summary.damaged} damaged frames or packets, coloured as far as they decode")
         if summary.dropped:
             self.note(f"{summary.source}: {summary.dropped} frames dropped to keep up")
+        if summary.earlier:
+            self.note(f"{summary.target}: was made already")
+            return
         frames = f"{summary.frames} frames" if summary.frames != 1 else "1 frame"
         shots = f", {summary.shots} shots" if summary.shots > 1 else ""
         speed = f", {summary.fps:.1f} fps, slowest: {summary.bottleneck}" if summary.frames > 1 else ""

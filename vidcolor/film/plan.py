@@ -137,6 +137,15 @@ def read_plan(folder: Path) -> tuple[FilmPlan, Segment | None] | None:
     return plan, coming
 
 
+def frames_done(folder: Path) -> int:
+    """How many frames the plan in `folder` has done; 0 where there is none."""
+    try:
+        found = read_plan(folder)
+    except ValueError:
+        return 0
+    return found[0].frames if found else 0
+
+
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         text = path.read_bytes()

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 from av.packet import Packet
 
-from vidcolor.atomic import is_special
+from vidcolor.atomic import AtomicFile, is_special
 from vidcolor.backends import Backend
 from vidcolor.companions import Companions
 from vidcolor.errors import Cancelled, InputError
 from vidcolor.film.assemble import assemble
 from vidcolor.film.delivery import Finished, Met, faults
-from vidcolor.film.plan import FilmPlan, Segment
-from vidcolor.film.recipe import Recipe, SourceFacts
+from vidcolor.film.plan import FilmPlan, Segment, frames_done
+from vidcolor.film.recipe import Recipe, SourceFacts, wish_of
+from vidcolor.film.record import Made
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
-from vidcolor.film.source import Numbered, frames_from, frames_of
+from vidcolor.film.source import Numbered, frames_from, pictures_of
 from vidcolor.film.verify import verify
-from vidcolor.film.work import folder_of, forget, locked, open_plan
+from vidcolor.film.work import Note, clear, folder_of, forget, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
@@ -52,11 +51,13 @@ from vidcolor.video.target import check_target
 @dataclass(frozen=True)
 class Hooks:
     """Who looks on: `progress` in the calling thread, `watch` in the writer's, with every coloured frame before it is
-    encoded, which it must not change or keep; `cancel` stops the work when it is set."""
+    encoded, which it must not change or keep; `cancel` stops the work when it is set; `made` is called when the target
+    is whole, before it gets its name."""
 
     progress: Progress | None = None
     cancel: threading.Event | None = None
     watch: Watch | None = None
+    made: Callable[[Made], None] | None = None
 
 
 def colorize_film(
@@ -65,12 +66,12 @@ def colorize_film(
 ) -> Summary:  # fmt: skip
     """Colour one film; `target` appears when it is complete, and not at all otherwise.
 
-    What is done stays in a folder beside the target when the work is interrupted, and the same call goes on from there.
+    What is done stays in the work folder when the work is interrupted, and the same call goes on from there.
     `model` is the network's.
 
     Raises:
         InputError: the source cannot be read.
-        OutputError: the target cannot be written, or the folder beside it belongs to another film or other options.
+        OutputError: the target cannot be written, or the work folder belongs to another film or other options.
         Cancelled: `cancel` was set.
     """
     began = time.perf_counter()
@@ -97,6 +98,8 @@ class Film:
         self.card = find_card(backend, self.summary.notes)
         self.clocks = Clock(), Clock(), Clock()
         self.stack = ExitStack()
+        self.folder = folder_of(target, options.work)
+        self.wish = wish_of(options, backend, model.sha256, rules)
         self.met: Met | None = None  # by who has read all of the source
         self.resumed = ""
 
@@ -123,7 +126,11 @@ class Film:
             )
         reader = self.open_reader()
         self.stack.callback(lambda: self.reader.close())
-        self.reader, self.info = reader, reader.info
+        self.reader, self.info, self.facts = reader, reader.info, SourceFacts.of(self.source)
+        if self.is_made():
+            if not (self.shots.wanted or self.options.save_shots or self.options.sidecar or self.options.framemd5):
+                return self.tidied()
+            self.options = replace(self.options, overwrite=True)  # what is there is this run's own
         check_target(self.target, overwrite=self.options.overwrite, source=self.source)
         self.shots.check(self.source, given=self.options.shots, overwrite=self.options.overwrite)
         self.beside = Companions(self.target, self.options)
@@ -131,12 +138,26 @@ class Film:
         if self.card:
             settings = self.card.settings(reader, settings, self.options, self.codec)
         self.settings = for_films(settings)
-        self.stack.enter_context(locked(folder_of(self.target)))
+        self.stack.enter_context(locked(self.folder))
+        self.note = Note.begin(self.folder, self.target)
         self.open_muxer(reader).abandon()  # what the target refuses is known before any work is done
         plan = self.color()
         muxer = self.put_together(plan)
-        shutil.rmtree(plan.folder, ignore_errors=True)
         self.tell(muxer)
+        clear(self.folder)
+        return self.summary
+
+    def is_made(self) -> bool:
+        """Whether an earlier run of this film was stopped when its target was complete."""
+        note = None if self.options.restart else Note.read(self.folder)
+        made = note.made if note else None
+        return made is not None and made.answers(self.facts, self.wish) and made.is_at(self.target)
+
+    def tidied(self) -> Summary:
+        """The film was made before: what is left in the work folder goes."""
+        with locked(self.folder):
+            self.summary.frames, self.summary.earlier = frames_done(self.folder), True
+            clear(self.folder)
         return self.summary
 
     def open_muxer(self, reader: Reader) -> Muxer:
@@ -144,15 +165,15 @@ class Film:
         info = replace(self.info, tags=credited(self.info.tags, credit(self.model))) if self.options.tag else self.info
         return Muxer(
             self.target, info, self.settings, codec=self.codec, others=reader.others, covers=self.reader.covers,
-            overwrite=self.options.overwrite,
+            file=AtomicFile(self.target, overwrite=self.options.overwrite, token=self.note.token),
         )  # fmt: skip
 
     def color(self) -> FilmPlan:
         """All segments that are not done yet."""
         memory = self.memory()
         if self.options.restart:
-            forget(folder_of(self.target))
-        plan, segment = open_plan(folder_of(self.target), SourceFacts.of(self.source), self.info, self.recipe(memory))
+            forget(self.folder)
+        plan, segment = open_plan(self.folder, self.facts, self.info, self.recipe(memory))
         self.recall(plan)
         if plan.complete:
             return plan
@@ -207,11 +228,19 @@ class Film:
             try:
                 self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
                 with self.beside:
-                    muxer.finish(lambda file: self.deliver(file, muxer, plan.recipe))
+                    muxer.finish(lambda file: self.complete(file, muxer, plan.recipe))
             except BaseException:
                 muxer.abandon()
                 raise
         return muxer
+
+    def complete(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
+        """The target is whole in `file`: what is asked for of it, and the note that it is made."""
+        self.deliver(file, muxer, recipe)
+        made = Made.of(self.facts, self.wish, file)
+        replace(self.note, made=made).write(self.folder)
+        if self.hooks.made is not None:
+            self.hooks.made(made)
 
     def deliver(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
         """What is asked for of the finished file, before it gets its name."""
@@ -260,19 +289,6 @@ class Film:
             summary.warnings.append(
                 f"{self.options.shots}: has shots behind the film's {summary.frames} frames; is it this film's?"
             )
-
-
-def pictures_of(film: Path, numbers: list[int]) -> Iterator[np.ndarray]:
-    """The frames `numbers` (rising) of a film, as RGB."""
-    with Reader(film, packets=False) as reader:
-        left = iter(numbers)
-        wanted = next(left, None)
-        for number, frame in enumerate(frames_of(reader)):
-            if number == wanted:
-                yield frame.to_ndarray(format="rgb24")
-                wanted = next(left, None)
-            if wanted is None:
-                return
 
 
 class FilmRun:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import av
+import numpy as np
 from av.packet import Packet
 
 from vidcolor.errors import InputError
@@ -68,3 +70,16 @@ def counted(reader: Reader, mark: Mark, digest: Digest) -> Iterator[Numbered]:
             raise InputError(f"{reader.path}: frame {number} is another one than before; was the film changed?")
         if number >= mark.frame:
             yield number, frame
+
+
+def pictures_of(film: Path, numbers: list[int]) -> Iterator[np.ndarray]:
+    """The frames `numbers` (rising) of a film, as RGB."""
+    with Reader(film, packets=False) as reader:
+        left = iter(numbers)
+        wanted = next(left, None)
+        for number, frame in enumerate(frames_of(reader)):
+            if number == wanted:
+                yield frame.to_ndarray(format="rgb24")
+                wanted = next(left, None)
+            if wanted is None:
+                return

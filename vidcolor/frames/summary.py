@@ -24,6 +24,7 @@ class Summary:
     damaged: int = 0  # frames or packets that could not be decoded cleanly
     dropped: int = 0  # frames of a live source for which there was no time
     reconnected: int = 0  # how often a live source or target came back
+    earlier: bool = False  # an earlier run had made it, and nothing was left to do
     seconds: float = 0.0
     backend: str = ""
     warnings: list[str] = field(default_factory=list)

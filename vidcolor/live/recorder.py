@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 
+from vidcolor.atomic import AtomicFile
 from vidcolor.errors import OutputError, VidcolorError
 from vidcolor.live.session import Shown
 from vidcolor.options import EncodeOptions
@@ -84,7 +85,8 @@ class Recorder:
         """All frames, until None comes."""
         info = info_of(first)
         settings = video_settings(info, self.encode_options(), self.codec)
-        muxer = Muxer(self.target, info, settings, codec=self.codec, overwrite=self.options.overwrite)
+        file = AtomicFile(self.target, overwrite=self.options.overwrite)
+        muxer = Muxer(self.target, info, settings, codec=self.codec, file=file)
         try:
             self.encode(first, settings, muxer)
             muxer.finish()

@@ -45,8 +45,8 @@ def default_codec(target: Path) -> str:
 class Muxer(Output):
     """Writes `target` beside itself under a temporary name; `finish` renames it, `abandon` removes it.
 
-    `others` are the source's streams to pass on, `covers` its attached pictures by stream index. Without `overwrite`
-    the target must not exist, even where it has appeared meanwhile.
+    `others` are the source's streams to pass on, `covers` its attached pictures by stream index. Without a `file` of
+    its own the target must not exist, even where it appears meanwhile.
 
     Raises:
         OptionError: the container cannot hold the codec.
@@ -55,12 +55,13 @@ class Muxer(Output):
 
     def __init__(
         self, target: Path, info: FilmInfo, settings: VideoSettings, *, codec: str,
-        others: Sequence[Stream] = (), covers: Mapping[int, bytes] | None = None, overwrite: bool = False,
+        others: Sequence[Stream] = (), covers: Mapping[int, bytes] | None = None,
+        file: AtomicFile | None = None,
     ) -> None:  # fmt: skip
         self.target, self.codec, self.covers = target, codec, covers or {}
-        self.format = container_for(target)
-        self.file = AtomicFile(target, overwrite=overwrite)
+        self.file = file or AtomicFile(target, overwrite=False)
         try:
+            self.format = container_for(target)
             super().__init__(self.open(muxer_options(self.format, info, target.suffix)), str(target), target.suffix)
         except BaseException:
             self.file.discard()

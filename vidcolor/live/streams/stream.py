@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vidcolor.atomic import AtomicFile
 from vidcolor.backends import Backend
 from vidcolor.errors import Cancelled, InputError, OptionError
 from vidcolor.frames.summary import Progress, Summary
@@ -22,7 +23,9 @@ from vidcolor.live.streams.settings import stream_settings
 from vidcolor.live.streams.sink import Note, Sink
 from vidcolor.live.streams.source import Source
 from vidcolor.live.streams.templates import Templates
+from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions, EncodeOptions, FilmOptions
+from vidcolor.provenance import credit, credited
 from vidcolor.video.encoder import VideoSettings, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.target import check_target
@@ -50,11 +53,12 @@ class SourceLost(InputError):
 
 def colorize_stream(
     source: str, target: str, backend: Backend, options: ColorizeOptions, stream: StreamOptions | None = None, *,
-    hooks: StreamHooks | None = None,
+    hooks: StreamHooks | None = None, model: ModelIdentity | None = None,
 ) -> Summary:  # fmt: skip
     """Colour a stream into a stream or file until it ends or the hooks' `stop` is set.
 
-    Only a film from a file into a playlist is a whole or nothing: there `stop` leaves nothing behind.
+    Only a film from a file into a playlist is a whole or nothing: there `stop` leaves nothing behind. `model` is the
+    network's; a file says in its metadata that it was used.
 
     Raises:
         InputError: the source cannot be read.
@@ -63,7 +67,7 @@ def colorize_stream(
         Cancelled: `stop` was set before anything came, or a whole was wanted.
     """
     began = time.perf_counter()
-    job = StreamJob(source, target, options, stream or StreamOptions(), hooks or StreamHooks())
+    job = StreamJob(source, target, options, stream or StreamOptions(), hooks or StreamHooks(), model)
     job.run(backend)
     job.summary.seconds = time.perf_counter() - began
     job.check_source()
@@ -74,8 +78,10 @@ class StreamJob:
     """One stream being coloured; see `colorize_stream`."""
 
     def __init__(
-        self, source: str, target: str, options: ColorizeOptions, stream: StreamOptions, hooks: StreamHooks
-    ) -> None:
+        self, source: str, target: str, options: ColorizeOptions, stream: StreamOptions, hooks: StreamHooks,
+        model: ModelIdentity | None,
+    ) -> None:  # fmt: skip
+        self.credit = credit(model or ModelIdentity()) if options.tag else ""
         self.target, self.options, self.hooks = target, options, hooks
         self.outlet = Outlet.of(target, stream) if is_stream_target(target) else None
         check(source, target, self.outlet, options)
@@ -130,9 +136,11 @@ class StreamJob:
         else:
             settings = video_settings(reader.info, encode, codec)
         others, covers = reader.others, reader.covers
+        info = replace(reader.info, tags=credited(reader.info.tags, self.credit)) if self.credit else reader.info
         return settings, lambda: Muxer(
-            path, reader.info, settings, codec=codec, others=others, covers=covers, overwrite=encode.overwrite
-        )
+            path, info, settings, codec=codec, others=others, covers=covers,
+            file=AtomicFile(path, overwrite=encode.overwrite),
+        )  # fmt: skip
 
     def to_outlet(self, outlet: Outlet) -> tuple[VideoSettings, Callable[[], StreamMuxer]]:
         """The same where it is a stream."""
