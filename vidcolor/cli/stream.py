@@ -96,7 +96,8 @@ def color(
             with Colorizer(options) as colorizer:
                 terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
                 terminal.begin(job, 1, 1)
-                done.append(colorize_stream(source, target, colorizer.backend, options, stream, hooks=hooks))
+                backend, model = colorizer.backend, colorizer.model.identity
+                done.append(colorize_stream(source, target, backend, options, stream, hooks=hooks, model=model))
                 terminal.done(done[0])
         except Exception as error:
             text, status = line_for(job.source, error), status_of(error)

@@ -49,6 +49,8 @@ def test_pipes_of_nut_and_y4m(cast, tmp_path):
         assert np.array_equal(before, after)
     assert sound(tmp_path / "again.nut") == sound(cast)[: len(nut.packets[0])]
     assert coloured(tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        assert film.metadata["COMMENT"].endswith("model vidcolor-default")
 
 
 def test_a_reader_that_goes_away_ends_it_cleanly(cast):
