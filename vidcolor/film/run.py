@@ -304,9 +304,7 @@ class FilmRun:
         self.segmenter = Segmenter(colorizer, segment, film.rules, make=make, predicted=lambda: network.predicted)
         self.runner = Runner(colorizer, self.segmenter, self.crew, decoded, colored)
         self.earlier = film.summary.predicted
-        self.writer = SegmentWriter(
-            plan, film.settings, colorizer, self.crew, film.hooks.watch, lambda: film.exact, colored.check
-        )
+        self.writer = SegmentWriter(plan, film.settings, colorizer, film.hooks.watch, lambda: film.exact, colored.check)
 
     def run(self, frames: Iterator[Numbered]) -> None:
         def work() -> None:

@@ -13,10 +13,8 @@ from vidcolor.errors import OutputError
 from vidcolor.film.packets import PacketWriter
 from vidcolor.film.plan import FilmPlan, Segment, closed
 from vidcolor.film.segmenter import Closed
-from vidcolor.frames.channel import POLL
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Colored
-from vidcolor.frames.workers import Crew, Worker
 from vidcolor.temporal.clock import Clock
 from vidcolor.video.encoder import Encoder, VideoSettings
 from vidcolor.video.faults import disk_failures
@@ -55,9 +53,6 @@ class SegmentFile:
 class SegmentWriter:
     """Takes `Colored` and `Closed` in order. A segment is in the plan as soon as its packets are safe on the disk.
 
-    An encoder that empties, and one that fills, leave a core idle. So a segment is finished in a thread of `crew`,
-    while the next one begins.
-
     `exact` says whether the source can be read from the middle, as far as is known by then; `check` raises where the
     work is to stop.
 
@@ -66,16 +61,13 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, plan: FilmPlan, settings: VideoSettings, colorizer: FrameColorizer, crew: Crew, watch: Watch | None,
+        self, plan: FilmPlan, settings: VideoSettings, colorizer: FrameColorizer, watch: Watch | None,
         exact: Callable[[], bool], check: Callable[[], None],
     ) -> None:  # fmt: skip
-        self.plan, self.settings, self.colorizer, self.crew = plan, settings, colorizer, crew
+        self.plan, self.settings, self.colorizer = plan, settings, colorizer
         self.watch, self.exact, self.check = watch, exact, check
         self.clock = colorizer.clocks[2]
-        self.number = len(plan.segments)
         self.file: SegmentFile | None = None
-        self.finishing: Worker | None = None
-        self.unfinished: list[SegmentFile] = []
 
     def write(self, item: Colored | Closed) -> None:
         if isinstance(item, Closed):
@@ -96,36 +88,22 @@ class SegmentWriter:
     def opened(self) -> SegmentFile:
         """The segment that is being written."""
         if self.file is None:
-            path = self.plan.folder / "segments" / f"{self.number:06d}.packets"
+            path = self.plan.folder / "segments" / f"{len(self.plan.segments):06d}.packets"
             with disk_failures(self.plan.folder):
                 self.file = self.clock.time("encode", SegmentFile, path, self.settings)
-            self.unfinished.append(self.file)
-            self.number += 1
         return self.file
 
     def close(self, item: Closed) -> None:
-        """Finish the segment: the film's last one now, others beside the next one, and in order."""
-        file, self.file = self.opened(), None
-        if self.finishing:
-            while not self.finishing.over.wait(POLL):
-                self.check()
-        if item.following is None:
-            self.clock.time("encode", self.finish, file, item)
-        else:
-            self.finishing = self.crew.start("finish", lambda: self.finish(file, item))
-
-    def finish(self, file: SegmentFile, item: Closed) -> None:
         with disk_failures(self.plan.folder):
-            done = file.finish(item, self.check)
-            self.check()
+            done = self.clock.time("encode", self.opened().finish, item, self.check)
             self.plan.add(done, next_start=item.following, exact=self.exact())
-        self.unfinished.remove(file)
+        self.file = None
         give_back()
 
     def abandon(self) -> None:
         """Leave nothing of an unfinished segment behind."""
-        for file in self.unfinished:
-            file.packets.abandon()
+        if self.file is not None:
+            self.file.packets.abandon()
 
 
 @lru_cache(maxsize=1)
