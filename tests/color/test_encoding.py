@@ -6,6 +6,7 @@ from vidcolor.color.encoding import (
     BT709,
     MATRICES,
     Encoding,
+    above_black,
     chroma_to_rgb,
     fit_gamut,
     guess_matrix,
@@ -67,6 +68,23 @@ def test_fitted_chroma_stays_in_rgb_and_keeps_what_fits():
     fits = (chroma_to_rgb(luma, cb, cr, BT709).min(-1) >= 0) & (chroma_to_rgb(luma, cb, cr, BT709).max(-1) <= 1)
     np.testing.assert_allclose(share[fits], 1.0, atol=1e-4)
     assert share[~fits].max() < 1.0
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_nothing_is_darker_than_black_and_colours_of_rgb_stay(matrix):
+    """Under the luma of a grey of the same lightness, which is what a film has."""
+    rng = np.random.default_rng(2)
+    lab = cv2.cvtColor(rng.uniform(0, 1, (50, 50, 3)).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lightness = np.ascontiguousarray(lab[..., 0])
+    codes = np.arange(4096, dtype=np.uint16)
+    signal = np.interp(lightness, luma_to_lightness(codes, Encoding(full_range=True, depth=12)), codes / 4095.0)
+    given = lab_to_chroma(lightness, np.ascontiguousarray(lab[..., 1:]), matrix)
+    for before, after in zip(given, above_black(signal.astype(np.float32), *given, matrix), strict=True):
+        assert (np.abs(after - before) > 2e-3).mean() < (1e-9 if matrix == BT709 else 1e-3)
+    dark = np.linspace(0.0, 0.2, 2500, dtype=np.float32).reshape(50, 50)
+    cb, cr = rng.uniform(-0.5, 0.5, (2, 50, 50)).astype(np.float32)
+    assert chroma_to_rgb(dark, cb, cr, matrix).min() < -0.5
+    assert chroma_to_rgb(dark, *above_black(dark, cb, cr, matrix), matrix).min() > -1e-5
 
 
 @pytest.mark.parametrize(("size", "matrix"), [((720, 480), 6), ((720, 576), 5), ((1280, 720), 1), ((1920, 1080), 1)])

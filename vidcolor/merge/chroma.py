@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from vidcolor.color.encoding import Encoding, lab_to_chroma
+from vidcolor.color.encoding import Encoding, above_black, lab_to_chroma
 from vidcolor.color.resize import shrink
 
 Planes = tuple[np.ndarray, np.ndarray]  # Cb and Cr
@@ -58,7 +58,8 @@ def chroma_coefficients(
     mean = box(signal)
     variance = box(signal * signal) - mean * mean + np.float32(EPSILON)
     coefficients = np.empty((2, 2, *signal.shape), np.float32)
-    for chroma, into in zip(lab_to_chroma(lightness, ab, target.matrix), coefficients.swapaxes(0, 1), strict=True):
+    pair = above_black(signal, *lab_to_chroma(lightness, ab, target.matrix), target.matrix)
+    for chroma, into in zip(pair, coefficients.swapaxes(0, 1), strict=True):
         average = box(chroma)
         slope = (box(signal * chroma) - mean * average) / variance
         into[0], into[1] = box(slope), box(average - slope * mean)
