@@ -8,6 +8,7 @@ import io
 import logging
 import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -75,13 +76,25 @@ def photo(picture) -> bytes:
 @pytest.fixture(scope="session")
 def long_film(tmp_path_factory) -> bytes:
     """A film that takes a while: the sample again and again, as Matroska that tells no length."""
-    path = tmp_path_factory.mktemp("long") / "long.mkv"
+    return make_loop(tmp_path_factory.mktemp("long") / "long.mkv", 2500, (320, 240))
+
+
+@pytest.fixture(scope="session")
+def two_segments(tmp_path_factory) -> bytes:
+    """A film that is coloured in two segments: the sample twice and its negative twice, small."""
+    return make_loop(tmp_path_factory.mktemp("two") / "two.mkv", 600, (160, 120), negative=True)
+
+
+def make_loop(path: Path, count: int, size: tuple[int, int], *, negative: bool = False) -> bytes:
     with av.open(str(SAMPLE)) as inp:
-        frames = [f.reformat(320, 240, "yuv420p") for f in inp.decode(video=0)]
+        frames = [f.reformat(*size, "yuv420p") for f in inp.decode(video=0)]
+    if negative:
+        dark = (av.VideoFrame.from_ndarray(255 - f.to_ndarray(format="gray"), "gray") for f in frames)
+        frames = [*frames, *frames, *(f.reformat(format="yuv420p") for f in dark)]
     with av.open(str(path), "w", format="matroska", options={"live": "1"}) as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "30", "preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for number in range(2500):
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(count):
             frame = frames[number % len(frames)]
             frame.pts, frame.time_base = number, Fraction(1, 25)
             out.mux(stream.encode(frame))
