@@ -382,8 +382,11 @@ def test_display_matrices_are_read_as_they_are_made(degrees):
     assert quarter_turns(None) == quarter_turns((0,) * 9) == 0
 
 
-def test_the_largest_picture_is_the_film(tmp_path):
-    """Two programmes in one broadcast, the small one first; a default one comes before a larger one that is none."""
+def test_the_largest_picture_is_the_film(colorizer, tmp_path):
+    """Two programmes in one broadcast, the small one first; a default one comes before a larger one that is none.
+
+    The other is kept, and that it stays grey is said.
+    """
     for form, default in (("mpegts", None), ("matroska", 0)):
         path = tmp_path / form
         with av.open(str(path), "w", format=form) as out:
@@ -400,6 +403,13 @@ def test_the_largest_picture_is_the_film(tmp_path):
                 out.mux(stream.encode(None))
         with Reader(path) as reader:
             assert reader.info.width == (192 if default is None else 96)
+        other, size = (0, "96x64") if default is None else (1, "192x128")
+        summary = colorize_film(path, tmp_path / f"{form}.mkv", colorizer.backend, colorizer.options)
+        assert summary.warnings == [
+            f"video stream {other} (mpeg2video, {size}) stays grey: the largest picture is coloured"
+        ]
+        with av.open(str(tmp_path / f"{form}.mkv")) as film:
+            assert [s.codec_context.name for s in film.streams] == ["h264", "mpeg2video"]
 
 
 def test_sound_that_begins_late_is_kept(colorizer, tmp_path):

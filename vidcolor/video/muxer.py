@@ -10,6 +10,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
+from av.video.stream import VideoStream
 
 from vidcolor.atomic import AtomicFile
 from vidcolor.errors import OptionError, OutputError
@@ -127,6 +128,9 @@ class Muxer(Output):
             self.attach_cover(stream, self.covers[stream.index])
         else:
             self.add_stream(stream.index, stream, copies=can_hold(self.format, stream))
+            if isinstance(stream, VideoStream) and stream.index in self.copied and stream.index not in self.covers:
+                size = f"{codec_name(stream)}, {stream.width}x{stream.height}"
+                self.warnings.append(f"video stream {stream.index} ({size}) stays grey: the largest picture is coloured")
 
     def attach(self, stream: AttachmentStream) -> None:
         """A file in the file, such as a font; only Matroska has such."""
