@@ -129,8 +129,8 @@ class Muxer(Output):
         else:
             self.add_stream(stream.index, stream, copies=can_hold(self.format, stream))
             if isinstance(stream, VideoStream) and stream.index in self.copied and stream.index not in self.covers:
-                size = f"{codec_name(stream)}, {stream.width}x{stream.height}"
-                self.warnings.append(f"video stream {stream.index} ({size}) stays grey: the largest picture is coloured")
+                label = f"video stream {stream.index} ({codec_name(stream)}, {stream.width}x{stream.height})"
+                self.warnings.append(f"{label} stays grey: the largest picture is coloured")
 
     def attach(self, stream: AttachmentStream) -> None:
         """A file in the file, such as a font; only Matroska has such."""
