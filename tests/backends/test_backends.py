@@ -13,9 +13,9 @@ import pytest
 
 from tests.conditioned import some_conditions
 from tests.conftest import ROOT, SAMPLE
-from vidcolor import options
-from vidcolor.backends import BACKENDS, candidates, driver_present, make_backend, missing
+from vidcolor.backends import BACKENDS, candidates, cuda_present, driver_present, make_backend, missing
 from vidcolor.backends.likely import NEAR, ranked
+from vidcolor.cli import colorize, serve, webcam
 from vidcolor.color.encoding import Encoding
 from vidcolor.color.proxy import ProxySize, make_proxy, network_input
 from vidcolor.errors import BackendError, ModelError, OptionError
@@ -28,7 +28,6 @@ TOLERANCE = {
     "f16": (0.1, 4.0),
     "int8": (1.2, 15.0),
 }  # mean and greatest |dAB| by the precision of the engine
-PRESENT = [name for name in BACKENDS if not missing(name)]
 
 
 @pytest.fixture(scope="module")
@@ -207,18 +206,49 @@ def test_likely_colours_are_apart_and_add_up_shades():
     assert (np.hypot(*(found[:, 0] - found[:, 1]).swapaxes(0, 1)) > NEAR / 2).all()
 
 
-def test_the_command_line_offers_every_backend():
-    assert ("auto", *BACKENDS) == options.BACKENDS
+@pytest.mark.parametrize("command", [colorize, webcam, serve], ids=lambda c: c.__name__.rpartition(".")[2])
+def test_the_command_line_offers_every_backend(command):
+    """The parser takes its names from options.py, so that `--help` imports no backend."""
+    (offered,) = (a.choices for a in command.make_parser()._actions if a.dest == "backend")
+    assert list(offered) == ["auto", *BACKENDS]
 
 
-def test_auto_says_what_it_took_and_why():
-    name, why = next(candidates())
-    assert name in PRESENT
-    made, reason = make_backend("auto", open_model())
-    assert made.name == name or "backend " + name in reason
-    assert reason.startswith(why)
-    assert made.description
-    assert made.device in ("cpu", "cuda")
+EVERY = ("tensorrt", "rtx", "openvino", "onnx", "pytorch")
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "installed", "expected"),
+    [
+        (True, True, EVERY, ["tensorrt", "rtx", "pytorch", "openvino", "onnx"]),  # PyTorch once, and on the card
+        (True, False, EVERY, ["tensorrt", "rtx", "openvino", "onnx", "pytorch"]),
+        (False, True, EVERY, ["openvino", "onnx", "pytorch"]),
+        (True, True, ("openvino", "pytorch"), ["pytorch", "openvino"]),
+        (False, False, ("onnx", "pytorch"), ["onnx", "pytorch"]),
+        (True, True, ("pytorch",), ["pytorch"]),
+        (True, True, ("onnx",), ["onnx"]),
+        (True, True, (), []),
+    ],
+)
+def test_candidates_best_one_first(monkeypatch, driver, cuda, installed, expected):
+    monkeypatch.setattr("vidcolor.backends.driver_present", lambda: driver)
+    monkeypatch.setattr("vidcolor.backends.cuda_present", lambda: cuda)
+    monkeypatch.setattr("vidcolor.backends.missing", lambda name: [] if name in installed else ["a package"])
+    found = dict(candidates())
+    assert [name for name, _ in candidates()] == expected
+    on_card = {"tensorrt", "rtx", *(["pytorch"] if cuda else [])} if driver else set()
+    assert {name for name, why in found.items() if why.startswith("an NVIDIA card, ")} == on_card & set(installed)
+
+
+def test_a_torch_that_cannot_be_imported_finds_no_card(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises ImportError then
+    assert not cuda_present()
+
+
+def test_auto_says_what_it_took_and_why(monkeypatch):
+    monkeypatch.setattr("vidcolor.backends.driver_present", lambda: False)
+    made, why = make_backend("auto", open_model())
+    assert (made.name, made.device) == ("openvino", "cpu")
+    assert why == "no NVIDIA card in use, OpenVINO is the fastest on a CPU"
 
 
 def test_auto_passes_over_what_does_not_start_and_says_so(monkeypatch):
@@ -325,30 +355,67 @@ def openvino_of(model, **settings):
     return OpenVINOBackend(model, **settings)
 
 
-def test_openvino_takes_the_fastest_precision_of_the_processor():
+class Processor:
+    """OpenVINO's core on a processor that says it computes in `capabilities`."""
+
+    def __init__(self, core, *capabilities):
+        self.core, self.capabilities = core, list(capabilities)
+
+    def __getattr__(self, name):
+        return getattr(self.core, name)
+
+    def get_property(self, device, name):
+        assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
+        return self.capabilities
+
+
+def run_on(monkeypatch, machine, *capabilities):
+    """Have OpenVINO find a processor of that kind."""
+    pytest.importorskip("openvino")
+    from vidcolor.backends.openvino import core
+
+    here = Processor(core(), *capabilities)
+    monkeypatch.setattr("vidcolor.backends.openvino.core", lambda: here)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "machine", "expected"),
+    [
+        (("FP32", "INT8", "BF16"), "x86_64", "bf16"),
+        (("FP32", "INT8"), "x86_64", "int8"),
+        (("FP32", "INT8"), "AMD64", "int8"),  # Windows
+        (("FP32", "INT8"), "aarch64", "f32"),  # there integers are slower
+        (("FP32",), "x86_64", "f32"),
+    ],
+)
+def test_openvino_takes_the_fastest_precision_of_the_processor(monkeypatch, capabilities, machine, expected):
+    run_on(monkeypatch, machine, *capabilities)
     made = openvino_of(open_model())
-    capable = made.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if "BF16" in capable:
-        assert made.description.endswith("bf16")
-    elif platform.machine().lower() in ("x86_64", "amd64"):
-        assert made.description.endswith("int8")
+    assert made.description.endswith(f", CPU, {expected}")
+    assert made.options["INFERENCE_PRECISION_HINT"] == ("bf16" if expected == "bf16" else "f32")
+    assert openvino_of(open_model(), precision="f32").description.endswith(", CPU, f32")  # asked for, so taken
 
 
-def test_integers_of_another_model_are_left_alone():
+def test_integers_of_another_model_are_left_alone(monkeypatch):
     shipped = open_model()
     other = ModelFile(shipped.path, shipped.metadata | {"sha256": "another"})
-    assert not openvino_of(other).description.endswith("int8")
+    run_on(monkeypatch, "x86_64", "INT8")
+    assert openvino_of(shipped).description.endswith("int8")
+    assert openvino_of(other).description.endswith("f32")
     with pytest.raises(ModelError, match=r"vidcolor-default\.onnx: has no vidcolor-default-int8\.xml of its own"):
         openvino_of(other, precision="int8")
 
 
-def test_a_model_without_integers_runs_and_a_broken_file_of_them_is_named(tmp_path):
+def test_a_model_without_integers_runs_and_a_broken_file_of_them_is_named(monkeypatch, tmp_path):
     shutil.copy(open_model().path, tmp_path / "mine.onnx")
     model = open_model(tmp_path / "mine.onnx")
-    assert openvino_of(model).description.endswith(("bf16", "f32"))
+    run_on(monkeypatch, "x86_64", "INT8")
+    assert openvino_of(model).description.endswith("f32")
     model.int8.write_text("<net>nothing")
-    with pytest.raises(ModelError, match=r"mine-int8\.xml: cannot be read; make it anew"):
-        openvino_of(model, precision="int8")
+    for precision in (None, "int8"):
+        with pytest.raises(ModelError, match=r"mine-int8\.xml: cannot be read; make it anew"):
+            openvino_of(model, precision=precision)
 
 
 def test_threads_have_answers_of_their_own(conditioned):

@@ -149,7 +149,10 @@ def start(name: str, model: ModelFile) -> Backend:
 
 
 def candidates() -> Iterator[tuple[str, str]]:
-    """The installed backends, best one first, each with the reason to take it; whether it starts is another matter."""
+    """The installed backends, best one first, each once and with the reason to take it; whether one starts is another
+    matter. PyTorch takes the card where it finds one, so it is no candidate for the CPU then.
+    """
+    on_card = False
     if driver_present():
         for name, why in (
             ("tensorrt", "an NVIDIA card, and torch-tensorrt is installed"),
@@ -157,14 +160,15 @@ def candidates() -> Iterator[tuple[str, str]]:
         ):
             if not missing(name):
                 yield name, why
-        if not missing("pytorch") and cuda_present():
+        on_card = not missing("pytorch") and cuda_present()
+        if on_card:
             yield "pytorch", "an NVIDIA card, and torch has CUDA"
     for name, why in (
         ("openvino", "no NVIDIA card in use, OpenVINO is the fastest on a CPU"),
         ("onnx", "no NVIDIA card in use, and OpenVINO is not installed"),
         ("pytorch", "no NVIDIA card in use, and nothing faster is installed"),
     ):
-        if not missing(name):
+        if not missing(name) and not (on_card and name == "pytorch"):
             yield name, why
 
 
@@ -187,7 +191,9 @@ def network_threads() -> int:
 
 
 def cuda_present() -> bool:
-    """Whether torch finds a CUDA device."""
-    import torch
-
+    """Whether torch finds a CUDA device; one that cannot be imported finds none."""
+    try:
+        import torch
+    except (ImportError, OSError):
+        return False
     return torch.cuda.is_available()
