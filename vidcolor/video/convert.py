@@ -22,6 +22,7 @@ ONLY = {  # layouts that a codec keeps, where it does not keep every one
     "libopus": tuple(LAYOUTS.values()),
     "aac": ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1"),
 }
+UNKNOWN = "NONE"  # name of a channel that is not said to be anywhere
 SIDES, BACKS = ("SL", "SR"), ("BL", "BR")  # loudspeakers that may stand for each other
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -40,6 +41,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 class Converter(Protocol):
     codec: str  # name of the codec it makes
+    loss: str  # how its sound is not as it was, to be said behind its name; empty where it is
 
     def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]: ...
 
@@ -71,12 +73,16 @@ class AudioConverter:
     def __init__(self, stream: AudioStream, container: OutputContainer, codec: str) -> None:
         self.codec = codec
         self.source = stream
+        layout = layout_for(codec, stream.codec_context.layout)
+        shared = without_place(stream.codec_context.layout, av.AudioLayout(layout))
+        known = shared and UNKNOWN not in shared
+        self.loss = f"; without a place there, {' and '.join(shared)} is shared by the others" if known else ""
         rates = av.Codec(codec, "w").audio_rates or [stream.codec_context.sample_rate]
         rate = min(rates, key=lambda r: (abs(r - stream.codec_context.sample_rate), -r))
         target = container.add_stream(codec, rate=rate)
         assert isinstance(target, AudioStream)
         self.target = target
-        self.target.codec_context.layout = layout_for(codec, stream.codec_context.layout)
+        self.target.codec_context.layout = layout
         if codec == "libopus" and stream.codec_context.layout.nb_channels > 2:
             self.target.codec_context.options = {"mapping_family": "1"}  # else no place of a channel is written down
         if codec == "flac" and is_deep(stream):
@@ -111,15 +117,24 @@ def layout_for(codec: str, source: av.AudioLayout) -> str:
     """
     if codec not in ONLY:
         return source.name if "channels" not in source.name else LAYOUTS[source.nb_channels]
-    wanted = {channel.name for channel in source.channels}
-    moved = {BACKS[SIDES.index(name)] if name in SIDES else name for name in wanted}
-    either = (wanted, moved) if len(moved) == len(wanted) else (wanted,)
     for name in ONLY[codec]:
-        has = {channel.name for channel in av.AudioLayout(name).channels}
-        if any(places <= has for places in either):
+        if not without_place(source, av.AudioLayout(name)):
             return name
     count = source.nb_channels
     return next(name for name in ONLY[codec] if av.AudioLayout(name).nb_channels >= count)
+
+
+def without_place(source: av.AudioLayout, target: av.AudioLayout) -> list[str]:
+    """The channels of `source` that have no place in `target`; sides and back are one where only one of them is used."""
+    wanted, has = names_of(source), names_of(target)
+    moved = {BACKS[SIDES.index(name)] if name in SIDES else name for name in wanted}
+    if len(moved) == len(wanted) and len(moved - has) < len(wanted - has):
+        wanted = moved
+    return sorted(wanted - has)
+
+
+def names_of(layout: av.AudioLayout) -> set[str]:
+    return {channel.name for channel in layout.channels}
 
 
 def is_deep(stream: AudioStream) -> bool:
@@ -132,7 +147,7 @@ class SubtitleConverter:
     """Text subtitles from one text codec to another, by way of ASS events."""
 
     def __init__(self, stream: Stream, container: OutputContainer, codec: str) -> None:
-        self.codec = codec
+        self.codec, self.loss = codec, ""
         self.source = stream
         target = container.add_stream(codec)
         assert isinstance(target, SubtitleStream)

@@ -64,7 +64,9 @@ class Output:
             self.copied[index] = copy
         elif converter := make_converter(stream, self.container):
             self.converted[index] = converter
-            self.warnings.append(f"{label} converted to {converter.codec}: {self.holder} cannot hold it")
+            self.warnings.append(
+                f"{label} converted to {converter.codec}: {self.holder} cannot hold it{converter.loss}"
+            )
         else:
             self.warnings.append(f"{label} dropped: {self.holder} cannot hold it")
 
