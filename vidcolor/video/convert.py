@@ -125,7 +125,7 @@ def layout_for(codec: str, source: av.AudioLayout) -> str:
 
 
 def without_place(source: av.AudioLayout, target: av.AudioLayout) -> list[str]:
-    """The channels of `source` that have no place in `target`; sides and back are one where only one of them is used."""
+    """The channels of `source` without a place in `target`; sides and back are one where only one of them is used."""
     wanted, has = names_of(source), names_of(target)
     moved = {BACKS[SIDES.index(name)] if name in SIDES else name for name in wanted}
     if len(moved) == len(wanted) and len(moved - has) < len(wanted - has):
