@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 from tests.test_architecture import LAYERS
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
+NOTES = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in NOTES), *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
 OURS = ("vidcolor/", "training/", "benchmarks/", "engines/", "tests/", "docs/")
 TO_BE_MADE = ("NAME", "TARGET")  # in recipes
 FIRST_DAY = datetime.date(2026, 11, 23)
