@@ -9,9 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from vidcolor.atomic import is_special
 from vidcolor.backends import make_backend
 from vidcolor.errors import OptionError
+from vidcolor.film.recipe import SourceFacts, wish_of
+from vidcolor.film.record import Record, Records
+from vidcolor.film.rules import Rules
 from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.film.work import folder_of, tidy
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.network import Network
 from vidcolor.frames.summary import Progress, Summary
@@ -49,6 +54,7 @@ class Colorizer:
         self.options = options or ColorizeOptions()
         self.model = open_model(self.options.model)
         self.backend, self.why = make_backend(self.options.backend, self.model)
+        self.records: dict[Path, Records] = {}  # by the folder of their targets
 
     def __enter__(self) -> Colorizer:
         return self
@@ -68,15 +74,38 @@ class Colorizer:
         *,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
+        recorded: bool = False,
     ) -> Summary:
-        """Colour one film or still; a film can be stopped from another thread by `cancel`."""
-        options = options or self.options
+        """Colour one film or still; a film can be stopped from another thread by `cancel`.
+
+        With `recorded` it is one of a batch: a hidden file in the target's folder says of which sources and how targets
+        were made, and one that was made of this source in this way is passed over.
+        """
+        options, target = options or self.options, Path(target)
+        made = None
+        if recorded and (record := self.record(source, target, options)):
+            if record.stands:
+                tidy(folder_of(target, options.work), target)
+                return Summary(str(source), str(target), backend=self.backend.name, earlier=True)
+            made = record.write
         if is_still(source, target):
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
-            return colorize_still(Path(source), Path(target), self.backend, options, model=self.model.identity)
-        hooks, model = Hooks(progress, cancel), self.model.identity
-        return colorize_film(source, Path(target), self.backend, options, hooks=hooks, model=model)
+            return colorize_still(Path(source), target, self.backend, options, model=self.model.identity, made=made)
+        hooks = Hooks(progress, cancel, made=made)
+        return colorize_film(source, target, self.backend, options, hooks=hooks, model=self.model.identity)
+
+    def record(self, source: str | Path, target: Path, options: ColorizeOptions) -> Record | None:
+        """The record of a job; None where its source is no file that can be read, or its target is none."""
+        try:
+            wish = wish_of(options, self.backend, self.model.identity.sha256, Rules())
+            facts = SourceFacts.of(str(source))
+        except OSError:
+            return None
+        if facts.size < 0 or is_special(target):
+            return None
+        records = self.records.setdefault(target.parent, Records(target.parent))
+        return Record(records, target, facts, wish, again=options.restart)
 
     def image(self, picture: np.ndarray, options: ColorOptions | None = None) -> np.ndarray:
         """A picture ``(h, w)`` or ``(h, w, 3)`` in sRGB, uint8, uint16 or float in 0..1, to RGB ``(h, w, 3)``.

@@ -54,7 +54,7 @@ def test_films_and_stills_mixed_one_bad(tmp_path, short_film):
     out = tmp_path / "out"
     done = vidcolor(tmp_path / "a.png", tmp_path / "bad.mp4", short_film, tmp_path / "b.jpg", "-o", out, "--size", 64)
     assert done.returncode == 1
-    assert sorted(p.name for p in out.iterdir()) == ["a.png", "b.jpg", short_film.name]
+    assert sorted(p.name for p in out.iterdir()) == [".vidcolor.jsonl", "a.png", "b.jpg", short_film.name]
     faults = [line for line in done.stderr.splitlines() if line.startswith("vidcolor:")]
     assert len(faults) == 1
     assert "bad.mp4" in faults[0]

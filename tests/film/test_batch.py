@@ -42,6 +42,14 @@ def test_hidden_folders_and_those_of_systems_are_no_photographs(reel):
     assert names(plan([str(folder / ".trash")], None), folder) == [".trash/c.jpg"]  # named, it is meant
 
 
+def test_work_folders_are_passed_over_and_a_users_own_is_not(reel):
+    folder = reel("a.mp4", "a-color.mp4.vidcolor/plan.jsonl", "a-color.mp4.vidcolor/segments/000000.packets",
+                  ".vidcolor.jsonl", "my.vidcolor/b.jpg")  # fmt: skip
+    batch = plan_batch([str(folder)], None)
+    assert names(batch.jobs, folder) == ["a.mp4", "my.vidcolor/b.jpg"]
+    assert batch.notes == []
+
+
 def test_what_is_passed_over_is_said_once(reel, tmp_path):
     folder = reel("a.jpg", "notes.txt", "more.txt", "a.srt", "raw.nef", "README")
     (folder / "linked").symlink_to(tmp_path)

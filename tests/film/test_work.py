@@ -143,10 +143,9 @@ def test_a_stranger_at_its_name_is_not_taken_for_it(film, whole, colorizer, tmp_
 
 
 def test_what_lies_beside_the_film_is_written_too(film, whole, colorizer, tmp_path, monkeypatch):
-    """A crash between the film's name and that of its sidecar or its cut list."""
+    """A crash between the film's name and that of its cut list."""
     target, options = tmp_path / "out.mkv", replace(OPTIONS, sidecar="json", save_shots=(tmp_path / "shots.json",))
     crashed(film, target, colorizer, monkeypatch, film_run.Film, "tell", options=options)
-    (tmp_path / "out.mkv.json").unlink()
     color(film, target, colorizer, options=options)
     assert target.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mkv", "out.mkv.json", "shots.json"]

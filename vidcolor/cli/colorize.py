@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Sequence
+from functools import partial
 
 from vidcolor import __version__
 from vidcolor.cli import stream
@@ -12,7 +13,7 @@ from vidcolor.cli.faults import FAILED, STOPPED, endings, line_for, told
 from vidcolor.cli.groups import build, color_group, encode_group, film_group, message_group, stream_group
 from vidcolor.cli.terminal import Terminal
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.batch import Job, plan_batch
+from vidcolor.film.batch import Batch, Job, plan_batch
 from vidcolor.frames.summary import Summary
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.options import AUTO, ColorizeOptions
@@ -78,7 +79,7 @@ def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
         terminal.note(note)
     for number in endings(ctrl_c=False):
         signal.signal(number, interrupt)
-    return color_all(batch.jobs, options, terminal)
+    return color_all(batch, options, terminal)
 
 
 def interrupt(*_: object) -> None:
@@ -97,7 +98,7 @@ def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Term
     return watch(parsed.sources[0], options, view, terminal)
 
 
-def color_all(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> int:
+def color_all(batch: Batch, options: ColorizeOptions, terminal: Terminal) -> int:
     """Colour every job; one that fails is reported and the rest goes on."""
     from vidcolor.api import Colorizer
 
@@ -107,11 +108,12 @@ def color_all(jobs: list[Job], options: ColorizeOptions, terminal: Terminal) -> 
     try:
         with terminal, Colorizer(options) as colorizer:
             terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
-            for number, job in enumerate(jobs, 1):
-                terminal.begin(job, number, len(jobs))
+            color = partial(colorizer.file, progress=terminal.progress, recorded=batch.recorded)
+            for number, job in enumerate(batch.jobs, 1):
+                terminal.begin(job, number, len(batch.jobs))
                 try:
                     make_folder(job)
-                    done.append(colorizer.file(job.source, job.target, progress=terminal.progress))
+                    done.append(color(job.source, job.target))
                     terminal.done(done[-1])
                 except Exception as error:  # one bad file must not end the batch
                     failed.append((job, line_for(job.source, error)))

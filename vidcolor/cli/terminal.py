@@ -117,7 +117,7 @@ class Terminal:
         if summary.dropped:
             self.note(f"{summary.source}: {summary.dropped} frames dropped to keep up")
         if summary.earlier:
-            self.note(f"{summary.target}: was made already")
+            self.note(f"{summary.target}: was made before")
             return
         frames = f"{summary.frames} frames" if summary.frames != 1 else "1 frame"
         shots = f", {summary.shots} shots" if summary.shots > 1 else ""
@@ -152,7 +152,9 @@ class Terminal:
 
     def summary(self, done: list[Summary], failed: Sequence[tuple[Named, str]]) -> None:
         if len(done) + len(failed) > 1:
-            self.note(f"{len(done)} done, {len(failed)} failed")
+            earlier = sum(s.earlier for s in done)
+            before = f" ({earlier} of them before)" if earlier else ""
+            self.note(f"{len(done)} done{before}, {len(failed)} failed")
         if self.as_json:
             files = [dataclasses.asdict(s) | {"fps": s.fps, "bottleneck": s.bottleneck} for s in done]
             errors = [{"source": job.source, "target": str(job.target), "error": text} for job, text in failed]

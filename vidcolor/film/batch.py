@@ -35,6 +35,7 @@ class Batch:
 
     jobs: list[Job]
     notes: list[str] = field(default_factory=list)
+    recorded: bool = False  # a batch knows by records what it has done: folders and several files, not a single one
 
 
 def plan(sources: list[str], output: str | None, codec: str | None = None) -> list[Job]:
@@ -76,7 +77,7 @@ def plan_batch(sources: list[str], output: str | None, codec: str | None = None)
             target = target_for(source, output, root, codec, whole=True)
         jobs.append(Job(source, target, output is not None))
     check_distinct(jobs)
-    return Batch(jobs, notes)
+    return Batch(jobs, notes, recorded=len(sources) > 1 or is_folder(sources[0]))
 
 
 def is_folder(source: str) -> bool:

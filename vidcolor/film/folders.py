@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vidcolor.atomic import is_special
 from vidcolor.errors import OptionError, one_line
+from vidcolor.film.names import is_work
 from vidcolor.stills.content import content_of
 from vidcolor.stills.formats import STILLS
 
@@ -67,7 +68,7 @@ def some(names: list[str]) -> str:
 
 
 def media_below(folder: Path, results: Path | None = None) -> Found:
-    """All films and stills in `folder` and below, but for the folder `results`, hidden ones and those of systems.
+    """All films and stills in `folder` and below, but for `results`, work folders, hidden ones and those of systems.
 
     Raises:
         OptionError: the folder cannot be read.
@@ -88,7 +89,7 @@ def media_below(folder: Path, results: Path | None = None) -> Found:
 
 def is_wanted(folder: Path, found: Found, results: Path | None) -> bool:
     """Whether to look into a folder; links are noted."""
-    if folder.name.startswith(".") or folder.name in SYSTEMS:
+    if folder.name.startswith(".") or folder.name in SYSTEMS or is_work(folder):
         return False
     if folder.is_symlink():
         found.linked.append(str(folder.relative_to(found.folder)))

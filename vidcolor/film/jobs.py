@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.owner import GUARD, LOCK, Owner, holder
-from vidcolor.film.plan import PLAN, SEGMENTS, FilmPlan, read_plan
-from vidcolor.film.work import NOTE, SUFFIX, Note, clear, locked, temporary_of
+from vidcolor.film.names import SEGMENTS, SUFFIX, is_work
+from vidcolor.film.owner import Owner, holder
+from vidcolor.film.plan import FilmPlan, read_plan
+from vidcolor.film.work import Note, clear, locked, temporary_of
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,6 @@ def unfinished(folder: Path) -> Iterator[Unfinished]:
         names[:] = sorted(set(names) - set(found))
         for name in found:
             yield look(Path(root, name))
-
-
-def is_work(folder: Path) -> bool:
-    """Whether `folder` is a work folder, and no user's own of such a name."""
-    return folder.name.endswith(SUFFIX) and any((folder / name).is_file() for name in (NOTE, PLAN, LOCK, GUARD))
 
 
 def look(folder: Path) -> Unfinished:

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from vidcolor.atomic import write_whole
 from vidcolor.errors import OutputError
+from vidcolor.film.names import GUARD, LOCK
 
-LOCK, GUARD = "lock", "guard"
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what disks without such locks say
 
 

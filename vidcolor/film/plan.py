@@ -11,12 +11,12 @@ from typing import Any
 
 from vidcolor.atomic import write_whole
 from vidcolor.errors import OutputError
+from vidcolor.film.names import PLAN, SEGMENTS
 from vidcolor.film.packets import sync_folder
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.video.info import FilmInfo
 
 FORMAT = 1
-PLAN, SEGMENTS = "plan.jsonl", "segments"
 
 
 @dataclass(frozen=True)

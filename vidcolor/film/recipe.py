@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vidcolor.backends import Backend
 from vidcolor.film.rules import Rules
@@ -40,7 +41,7 @@ class SourceFacts:
     name: str
     size: int  # bytes; -1 where it is not a file
     modified: int  # ns since 1970
-    digest: str  # SHA-256 of its first and last MiB
+    digest: str  # SHA-256 of its first and last MiB, or of an address
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,10 +52,12 @@ class SourceFacts:
 
     @classmethod
     def of(cls, source: str) -> SourceFacts:
-        """The facts of a file; of anything else, its name alone."""
+        """The facts of a file; of an address, itself without what it may hold of secrets, and its digest."""
         path = Path(source)
         if not path.is_file():
-            return cls(source, -1, 0, "")
+            parts = urlsplit(source)
+            shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else source
+            return cls(shown, -1, 0, hashlib.sha256(os.fsencode(source)).hexdigest())
         stat = path.stat()
         return cls(str(path.absolute()), stat.st_size, stat.st_mtime_ns, digest_of_ends(path))
 

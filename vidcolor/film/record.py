@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vidcolor.errors import OutputError
+from vidcolor.film.names import RECORDS
 from vidcolor.film.packets import sync_folder
 from vidcolor.film.recipe import SourceFacts, digest_of_ends
 from vidcolor.video.faults import disk_failure
-
-RECORDS = ".vidcolor.jsonl"
 
 
 @dataclass(frozen=True)
@@ -105,3 +104,23 @@ class Records:
             raise
         except OSError as error:
             raise disk_failure(self.path, error) from error
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the records of a folder say of one job."""
+
+    records: Records
+    target: Path
+    source: SourceFacts
+    wish: str
+    again: bool = False  # whatever they say
+
+    @property
+    def stands(self) -> bool:
+        """Whether the target is what the job gives."""
+        return not self.again and self.records.find(self.target, self.source, self.wish)
+
+    def write(self, file: Path) -> None:
+        """The target is whole, in `file`."""
+        self.records.add(self.target, Made.of(self.source, self.wish, file))

@@ -51,13 +51,13 @@ from vidcolor.video.target import check_target
 @dataclass(frozen=True)
 class Hooks:
     """Who looks on: `progress` in the calling thread, `watch` in the writer's, with every coloured frame before it is
-    encoded, which it must not change or keep; `cancel` stops the work when it is set; `made` is called when the target
-    is whole, before it gets its name."""
+    encoded, which it must not change or keep; `cancel` stops the work when it is set; `made` is called with the target
+    when that is whole, before it gets its name."""
 
     progress: Progress | None = None
     cancel: threading.Event | None = None
     watch: Watch | None = None
-    made: Callable[[Made], None] | None = None
+    made: Callable[[Path], None] | None = None
 
 
 def colorize_film(
@@ -128,7 +128,7 @@ class Film:
         self.stack.callback(lambda: self.reader.close())
         self.reader, self.info, self.facts = reader, reader.info, SourceFacts.of(self.source)
         if self.is_made():
-            if not (self.shots.wanted or self.options.save_shots or self.options.sidecar or self.options.framemd5):
+            if not self.options.save_shots:
                 return self.tidied()
             self.options = replace(self.options, overwrite=True)  # what is there is this run's own
         check_target(self.target, overwrite=self.options.overwrite, source=self.source)
@@ -237,10 +237,9 @@ class Film:
     def complete(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
         """The target is whole in `file`: what is asked for of it, and the note that it is made."""
         self.deliver(file, muxer, recipe)
-        made = Made.of(self.facts, self.wish, file)
-        replace(self.note, made=made).write(self.folder)
+        replace(self.note, made=Made.of(self.facts, self.wish, file)).write(self.folder)
         if self.hooks.made is not None:
-            self.hooks.made(made)
+            self.hooks.made(file)
 
     def deliver(self, file: Path, muxer: Muxer, recipe: Recipe) -> None:
         """What is asked for of the finished file, before it gets its name."""

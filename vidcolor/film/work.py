@@ -16,14 +16,14 @@ from filelock import FileLock
 from vidcolor.atomic import partial_name, partial_path, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.batch import LONGEST, fitted
+from vidcolor.film.names import NOTE, PLAN, SEGMENTS, SUFFIX
 from vidcolor.film.owner import hold, let_go
 from vidcolor.film.packets import DamagedPackets, check, sync_folder
-from vidcolor.film.plan import PLAN, SEGMENTS, FilmPlan, Segment, keep_lines, read_plan
+from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.record import Made
 from vidcolor.video.info import FilmInfo
 
-SUFFIX, NOTE = ".vidcolor", "job.json"
 ATTEMPTS = 10  # to make a folder that another run is just removing
 
 
@@ -116,6 +116,14 @@ def made_and_held(folder: Path) -> FileLock | None:
         except OSError as error:
             raise refused(folder, error) from error
     raise AssertionError
+
+
+def tidy(folder: Path, target: Path) -> None:
+    """Remove what is left of a run that was stopped when `target` was complete; another one's work stays."""
+    note = Note.read(folder)
+    if note and note.made and note.made.is_at(target):
+        with suppress(OutputError), locked(folder):
+            clear(folder)
 
 
 def refused(folder: Path, error: OSError) -> OutputError:

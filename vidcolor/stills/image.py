@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,12 +39,12 @@ __all__ = ["color_picture", "colorize_still", "is_still", "picture_preview"]
 
 def colorize_still(
     source: Path | BinaryIO, target: Path, backend: Backend, options: ColorizeOptions, *,
-    model: ModelIdentity | None = None,
+    model: ModelIdentity | None = None, made: Callable[[Path], None] | None = None,
 ) -> Summary:  # fmt: skip
     """Colour one still: a file, a pipe, or a stream that is read to its end; ``Path("-")`` is standard input.
 
     All pages of a TIFF go into a TIFF. What the target cannot hold is named in the summary's warnings. `model` is the
-    network's.
+    network's; `made` is called with the target when that is whole, before it gets its name.
 
     Raises:
         InputError: the source cannot be read.
@@ -78,6 +78,8 @@ def colorize_still(
             summary.notes.append(str(pages))
             told = {"pages": pages.facts(), "warnings": summary.warnings, "notes": summary.notes}
             beside.put_sidecar(sidecar(name, partial, target, model, recipe_of(options, backend, model), told))
+        if made is not None:
+            made(partial)
     summary.seconds = time.perf_counter() - began
     return summary
 
