@@ -1,13 +1,16 @@
 """Sound that a container cannot hold: every channel in its place, and as many bits."""
 
+import io
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
 import pytest
 
+from tests.conftest import SAMPLE
 from vidcolor.options import EncodeOptions
-from vidcolor.video.convert import layout_for, without_place
+from vidcolor.video.convert import AudioConverter, layout_for, without_place
 from vidcolor.video.encoder import Encoder, video_settings
 from vidcolor.video.muxer import Muxer
 from vidcolor.video.reader import Reader
@@ -86,6 +89,61 @@ def test_every_channel_stays_in_its_place(tmp_path, layout, suffix):
         middle = heard[:, i * length + length // 3 : i * length + length * 2 // 3]
         loudest = found[int(np.abs(middle).mean(1).argmax())]
         assert loudest in (name, alike.get(name)), f"{name} is heard from {loudest}"
+
+
+class Untimed:
+    """A stream whose decoder gives several frames of a packet, and stamps only the first of them, as WMA Pro's does."""
+
+    def __init__(self, stream, stamp):
+        self.stream, self.stamp, self.count = stream, stamp, 0
+        self.codec_context, self.metadata, self.disposition = stream.codec_context, {}, stream.disposition
+
+    def decode(self, packet):
+        frames = self.stream.decode(packet)
+        for frame in frames:
+            self.stamp(self.count, frame)
+            self.count += 1
+        return frames
+
+
+def unstamped(number, frame):
+    frame.pts = frame.pts if number % 4 == 0 else None
+
+
+def never_stamped(number, frame):
+    frame.pts = None
+
+
+def stamped_alike(number, frame):
+    frame.pts -= number % 4 * frame.samples
+
+
+@pytest.mark.parametrize("stamp", [unstamped, never_stamped, stamped_alike])
+@pytest.mark.parametrize(("codec", "form"), [("flac", "matroska"), ("libopus", "webm"), ("aac", "mp4")])
+def test_frames_without_a_time_of_their_own_follow_each_other(stamp, codec, form):
+    with av.open(str(SAMPLE)) as film, av.open(io.BytesIO(), "w", format=form) as out:
+        stream = film.streams.audio[0]
+        converter = AudioConverter(Untimed(stream, stamp), out, codec)
+        packets = [p for source in film.demux(stream) if source.dts is not None for p in converter.convert(source)]
+        packets += converter.finish()
+        times = [p.pts * p.time_base for p in packets if p.size]
+        length = 265 * Fraction(1024, 44100)
+        assert all(a < b for a, b in pairwise(times))
+        assert abs(times[-1] - length) < Fraction(1, 5)
+        assert all(p.pts is not None for p in packets)
+
+
+def test_what_is_refused_at_the_end_does_not_cost_the_film(tmp_path, monkeypatch):
+    def finish(self):
+        bad = av.Packet(b"x")
+        bad.stream, bad.pts, bad.dts, bad.time_base = self.target, 0, 1000, Fraction(1, RATE)
+        yield bad
+
+    monkeypatch.setattr(AudioConverter, "finish", finish)
+    samples = np.zeros((2, RATE), np.int16)
+    warnings = remuxed(film(tmp_path / "in.mkv", "flac", "stereo", samples, "s16"), tmp_path / "out.webm")
+    assert "stream 1: 1 packets refused by .webm and left out" in warnings
+    assert sound(tmp_path / "out.webm")[0] == "opus"
 
 
 def test_24_bits_stay_24_bits(tmp_path):

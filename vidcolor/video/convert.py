@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Protocol
 
 import av
@@ -22,6 +23,7 @@ ONLY = {  # layouts that a codec keeps, where it does not keep every one
     "libopus": tuple(LAYOUTS.values()),
     "aac": ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1"),
 }
+SLIP = Fraction(1, 10)  # seconds by which sound may be stamped before the end of what came before it
 UNKNOWN = "NONE"  # name of a channel that is not said to be anywhere
 SIDES, BACKS = ("SL", "SR"), ("BL", "BR")  # loudspeakers that may stand for each other
 ASS_HEADER = b"""[Script Info]
@@ -90,6 +92,7 @@ class AudioConverter:
         self.target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
         self.target.disposition = stream.disposition
         ctx = self.target.codec_context
+        self.end: Fraction | None = None  # seconds: where the sound that has come ends
         self.resampler = AudioResampler(ctx.format, ctx.layout, rate)
 
     def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
@@ -98,7 +101,22 @@ class AudioConverter:
         except av.error.InvalidDataError:
             return
         for frame in frames:
+            self.place(frame)
             yield from self.encode(frame)
+
+    def place(self, frame: av.AudioFrame) -> None:
+        """Let a frame that has no time stamp, or one a little too early, follow the one before: a packet may hold many.
+
+        An encoder could make no time stamps of its own of such frames.
+        """
+        base = frame.time_base or Fraction(1, frame.sample_rate)
+        time = frame.pts * base if frame.pts is not None else self.end
+        if self.end is not None and time is not None and self.end - SLIP < time < self.end:
+            time = self.end
+        if time is None:
+            time = Fraction(0)
+        frame.time_base, frame.pts = base, round(time / base)
+        self.end = time + Fraction(frame.samples, frame.sample_rate)
 
     def encode(self, frame: av.AudioFrame | None) -> Iterator[Packet[Stream]]:
         for resampled in self.resampler.resample(frame):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import av
 from av.container import OutputContainer
@@ -101,13 +102,19 @@ class Output:
         if index is None:
             index = packet.stream.index
         copied, converter = self.copied.get(index), self.converted.get(index)
-        try:
+        with self.counted(index):
             if copied is not None:
                 packet.stream = copied
                 self.write(packet)
             elif converter is not None:
                 for converted in converter.convert(packet):
                     self.write(converted)
+
+    @contextmanager
+    def counted(self, index: int) -> Iterator[None]:
+        """Count what the container refuses of a stream; a fault of the disk is one all the same."""
+        try:
+            yield
         except (av.FFmpegError, ValueError) as error:
             if isinstance(error, OSError):
                 raise
@@ -125,9 +132,10 @@ class Output:
         Raises:
             OutputError, OSError, ValueError: it cannot be written.
         """
-        for converter in self.converted.values():
-            for packet in converter.finish():
-                self.write(packet)
+        for index, converter in self.converted.items():
+            with self.counted(index):
+                for packet in converter.finish():
+                    self.write(packet)
         self.container.close()
         for index, count in self.refused.items():
             self.warnings.append(f"stream {index}: {count} packets refused by {self.holder} and left out")
