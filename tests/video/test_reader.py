@@ -373,6 +373,41 @@ def test_side_data_without_a_name_is_passed_over(colorizer, tmp_path):
     assert summary.frames == 3
 
 
+def with_second_view(film: bytes) -> bytes:
+    """An HEVC film that says it is stereo: a box lhvC behind hvcC, as Apple's spatial video has it."""
+    data = bytearray(film)
+    at = data.index(b"hvcC")
+    assert data.index(b"mdat") < at, "the index must stand behind, or its offsets would change"
+    end = at - 4 + int.from_bytes(data[at - 4 : at], "big")
+    parameters = bytes(data[at + 26 : end])  # arrays of parameter sets
+    box = b"lhvC\x01\xf0\x00\xfc\xcb" + parameters
+    data[end:end] = (len(box) + 4).to_bytes(4, "big") + box
+    for name in (b"hvc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        size = slice(data.rindex(name, 0, at) - 4, data.rindex(name, 0, at))
+        data[size] = (int.from_bytes(data[size], "big") + len(box) + 4).to_bytes(4, "big")
+    return bytes(data)
+
+
+def test_the_second_view_of_a_stereo_film_is_named(colorizer, tmp_path):
+    with av.open(str(tmp_path / "one.mp4"), "w") as out:
+        stream = out.add_stream("libx265", rate=25, options={"x265-params": "log-level=error"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.codec_tag = "hvc1"
+        for number in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96), 60 + number, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    (tmp_path / "two.mp4").write_bytes(with_second_view((tmp_path / "one.mp4").read_bytes()))
+    for name, said in (("one", []), ("two", ["further views (stereo) dropped: only the first is coloured"])):
+        target = tmp_path / f"{name}-color.mp4"
+        summary = colorize_film(tmp_path / f"{name}.mp4", target, colorizer.backend, colorizer.options)
+        assert summary.warnings == said
+        assert summary.frames == 3
+        with av.open(str(target)) as film:
+            assert film.streams.video[0].disposition == Disposition.default
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270, -90, 360])
 def test_display_matrices_are_read_as_they_are_made(degrees):
     frame = av.VideoFrame(16, 16, "gray")

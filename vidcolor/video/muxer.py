@@ -103,7 +103,7 @@ class Muxer(Output):
             raise OptionError(f"{self.target}: {self.holder} cannot hold {self.codec}; use {good}") from error
         self.video.codec_context.flags |= Flags.global_header  # MPEG-TS repeats what stands there at each key frame
         self.video.metadata.update(kept_tags(info.video_tags or {}))
-        self.video.disposition = Disposition(info.disposition)
+        self.video.disposition = Disposition(info.disposition) & ~Disposition.multilayer
         if info.display_matrix:
             self.video.set_display_matrix(info.display_matrix)
 
@@ -116,6 +116,8 @@ class Muxer(Output):
             self.warnings.append(f"luma reduced from {before.depth} to {after.depth} bits: {codec} cannot hold more")
         if (info.mastering or info.light) and settings.encoder not in PARAMETERS:
             self.warnings.append(f"mastering display and light level (HDR10) dropped: {codec} cannot be told them")
+        if Disposition(info.disposition) & Disposition.multilayer:
+            self.warnings.append("further views (stereo) dropped: only the first is coloured")
         if before.alpha and not after.alpha:
             self.warnings.append(f"transparency dropped: {codec} cannot hold it in {target}")
 
