@@ -24,6 +24,8 @@ from vidcolor.models.files import open_model
 from vidcolor.options import ColorizeOptions, ColorOptions
 from vidcolor.stills.frames import ArrayFrame, ArrayFrames
 from vidcolor.stills.image import colorize_still, is_still
+from vidcolor.stills.web import fetch
+from vidcolor.video.target import is_address
 
 __all__ = ["Colorizer", "Summary", "colorize"]
 
@@ -91,7 +93,8 @@ class Colorizer:
         if is_still(source, target):
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
-            return colorize_still(Path(source), target, self.backend, options, model=self.model.identity, made=made)
+            still = fetch(str(source)) if is_address(str(source)) else Path(source)
+            return colorize_still(still, target, self.backend, options, model=self.model.identity, made=made)
         hooks = Hooks(progress, cancel, made=made)
         return colorize_film(source, target, self.backend, options, hooks=hooks, model=self.model.identity)
 

@@ -30,8 +30,14 @@ def is_wanted(sources: Sequence[str], output: str | None, stream: StreamOptions)
         return False
     if sources[0] == PIPE or is_special(Path(sources[0])):  # what can be read only once
         return output is None or Path(output).suffix.lower() not in STILL_TARGETS
-    download = scheme(sources[0]) in HTTP and output is not None and not names_file(sources[0], output)
-    return bool(scheme(sources[0])) and not download
+    return bool(scheme(sources[0])) and not is_download(sources[0], output)
+
+
+def is_download(source: str, output: str | None) -> bool:
+    """Whether a finished file on a web server is meant: it goes into a folder, or becomes a still."""
+    if scheme(source) not in HTTP or output is None:
+        return False
+    return not names_file(source, output) or Path(output).suffix.lower() in STILL_TARGETS
 
 
 @dataclass(frozen=True)

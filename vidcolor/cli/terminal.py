@@ -19,6 +19,7 @@ from rich.table import Table
 
 from vidcolor.errors import OutputError, one_line
 from vidcolor.frames.summary import Summary
+from vidcolor.video.address import mask
 
 LABEL = 24  # characters of a file's name beside the bar
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
@@ -84,7 +85,7 @@ class Terminal:
                 self.bar.stop()
 
     def begin(self, job: Named, number: int, count: int) -> None:
-        self.label = one_line(f"[{number}/{count}] {job.source}" if count > 1 else job.source)
+        self.label = one_line(f"[{number}/{count}] {mask(job.source)}" if count > 1 else mask(job.source))
         self.began = self.spoke = time.monotonic()
         if self.live:
             name = self.label if len(self.label) <= LABEL else "…" + self.label[1 - LABEL :]
@@ -157,7 +158,7 @@ class Terminal:
             self.note(f"{len(done)} done{before}, {len(failed)} failed")
         if self.as_json:
             files = [dataclasses.asdict(s) | {"fps": s.fps, "bottleneck": s.bottleneck} for s in done]
-            errors = [{"source": job.source, "target": str(job.target), "error": text} for job, text in failed]
+            errors = [{"source": mask(job.source), "target": str(job.target), "error": text} for job, text in failed]
             self.out(json.dumps({"files": files, "failed": errors}, indent=2))
 
 

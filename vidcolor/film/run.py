@@ -42,6 +42,7 @@ from vidcolor.provenance import credit, credited
 from vidcolor.shots.cutlist import ShotList, read_shots
 from vidcolor.shots.report import ShotReport
 from vidcolor.temporal.clock import Clock
+from vidcolor.video.address import mask
 from vidcolor.video.encoder import for_films, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader
@@ -91,7 +92,7 @@ class Film:
     ) -> None:  # fmt: skip
         self.source, self.target, self.backend, self.options = source, target, backend, options
         self.hooks, self.rules, self.model = hooks, rules, model
-        self.summary = Summary(source, str(target), backend=backend.name)
+        self.summary = Summary(mask(source), str(target), backend=backend.name)
         self.codec = options.codec or default_codec(target)
         self.given: ShotList | None = read_shots(options.shots) if options.shots else None
         self.shots = ShotReport(options.save_shots)
@@ -261,7 +262,7 @@ class Film:
     def check_cancel(self) -> None:
         cancel = self.hooks.cancel
         if cancel is not None and cancel.is_set():
-            raise Cancelled(f"{self.source}: stopped; nothing was written")
+            raise Cancelled(f"{self.summary.source}: stopped; nothing was written")
 
     def report(self) -> None:
         """Called in the main thread after each frame."""

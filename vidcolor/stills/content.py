@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from vidcolor.atomic import is_special
 from vidcolor.stills.formats import STILL_TARGETS, STILLS
+from vidcolor.video.address import HTTP, scheme
 from vidcolor.video.target import is_address
 
 HEAD = 64 * 1024  # bytes in which a PNG says that it is animated
@@ -55,15 +57,16 @@ def iso_format(head: bytes) -> str:
 def is_still(source: str | Path, target: str | Path | None = None) -> bool:
     """Whether `source` is a picture and no film, by its content.
 
-    Something animated is a film unless `target` has a still's ending. A pipe, whose content cannot be looked at twice,
-    is what `target` is, or what its own name says.
+    Something animated is a film unless `target` has a still's ending. A pipe or a file on a web server, whose content
+    cannot be looked at twice, is what `target` is, or what its own name says.
     """
-    if is_address(str(source)):
+    address = is_address(str(source))
+    path = Path(urlsplit(str(source)).path if address else source)
+    if address and scheme(str(source)) not in HTTP:
         return False
-    path = Path(source)
     wants_still = target is not None and Path(target).suffix.lower() in STILL_TARGETS
     by_name = path.suffix.lower() in STILLS
-    if str(source) == "-" or is_special(path):
+    if address or str(source) == "-" or is_special(path):
         return wants_still if target is not None else by_name
     format = content_of(path)
     if not format:

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from vidcolor.atomic import is_special
 from vidcolor.color.encoding import BT470BG, MATRICES, UNSPECIFIED, Encoding, guess_matrix
 from vidcolor.errors import InputError
+from vidcolor.video.address import mask
 from vidcolor.video.faults import reason
 from vidcolor.video.formats import FULL_RANGE, layout, native_format
 from vidcolor.video.info import FilmInfo
@@ -33,6 +34,7 @@ def open_input(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
         InputError: it is missing, empty, a folder, closed to us, or no film.
     """
     address = is_address(path)
+    name = mask(path) if address else path
     if not address:
         check_file(path)
     try:
@@ -42,11 +44,11 @@ def open_input(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
         container.close()
         return open_once(path, hwaccel, PATIENT)
     except PermissionError as error:
-        raise InputError(f"{path}: no permission to read it; change its rights") from error
+        raise InputError(f"{name}: no permission to read it; change its rights") from error
     except av.error.InvalidDataError as error:
-        raise InputError(f"{path}: not a film, or cut off so early that it cannot be read; copy it again") from error
+        raise InputError(f"{name}: not a film, or cut off so early that it cannot be read; copy it again") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be opened, {reason(error)}; check that it plays elsewhere") from error
+        raise InputError(f"{name}: cannot be opened, {reason(error)}; check that it plays elsewhere") from error
 
 
 def open_once(

@@ -16,6 +16,7 @@ from av.stream import Disposition, Stream
 
 from vidcolor.atomic import is_special
 from vidcolor.errors import InputError
+from vidcolor.video.address import mask
 from vidcolor.video.careful import send
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.faults import reason
@@ -69,13 +70,13 @@ class Reader:
         self, path: str | Path, *, start: float | None = None, end: float | None = None,
         hwaccel: HWAccel | None = None, connection: Connection | None = None, frames: bool = True, packets: bool = True,
     ) -> None:  # fmt: skip
-        self.path = str(path)
+        self.path = mask(str(path)) if is_address(str(path)) else str(path)
         self.gives_frames, self.gives_packets = frames, packets
         self.damaged = self.resized = self.retimed = 0
         self.last_pts: int | None = None
         self.off_card: Counter[str] = Counter()
         self.covers: dict[int, bytes] = {}
-        self.container = connection.container if connection else open_input(self.path)
+        self.container = connection.container if connection else open_input(str(path))
         try:
             self.info = self.look(connection)
             self.no_card = self.move_to(hwaccel) if hwaccel is not None else "not asked for"

@@ -1,21 +1,17 @@
-"""What an address means, and how it is shown: secrets in it never are."""
+"""What an address means to a stream, and how it is called."""
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
+
+from vidcolor.video.address import HTTP as HTTP
+from vidcolor.video.address import mask as mask
+from vidcolor.video.address import scheme as scheme
 
 PIPE = "-"
 PLAYLIST = ".m3u8"
-HTTP = ("http", "https")
 LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe", "srt", "udp", "rtp", "tcp", "tls")
-KNOWN_QUERY = ("udp", "rtp", "tcp")  # what follows the ? of these are settings, not secrets
 LISTENERS = ("rtmp", "rtsp", "tcp", "http")
-
-
-def scheme(address: str) -> str:
-    """The lower-case scheme of a URL, empty for a path or a pipe."""
-    return address.split("://", 1)[0].lower() if "://" in address else ""
 
 
 def is_playlist(address: str) -> bool:
@@ -26,24 +22,6 @@ def is_playlist(address: str) -> bool:
 def is_stream_target(address: str) -> bool:
     """Whether `address` is to be written as a stream, not as a file."""
     return address == PIPE or bool(scheme(address)) or is_playlist(address)
-
-
-def mask(address: str) -> str:
-    """`address` as it may be shown: without user and password, stream key and what a query holds."""
-    if "://" not in address:
-        return address
-    head, rest = address.split("://", 1)
-    place, _, query = rest.partition("?")
-    host, slash, path = place.partition("/")
-    if "@" in host:
-        host = "***@" + host.rsplit("@", 1)[1]
-    elif "@" in path and re.match(r"[^/@]*:", host):  # a password with a slash in it
-        host, _, path = ("***@" + place.rsplit("@", 1)[1]).partition("/")
-    if head.lower().startswith("rtmp") and "/" in path:
-        path = path.split("/", 1)[0] + "/***"
-    if query:
-        query = "?" + (query if head.lower() in KNOWN_QUERY else "***")
-    return f"{head}://{host}{slash}{path}{query}"
 
 
 def name_of(address: str, *, output: bool = False) -> str:
