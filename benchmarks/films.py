@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vidcolor.atomic import AtomicFile
+
 RATE = 24
 
 
@@ -22,9 +24,8 @@ def make_film(clips: list[Path], target: Path, *, width: int, height: int, secon
     """The clips in turn, scaled (Lanczos) and grey unless told otherwise, as H.264 at crf 18; made once."""
     if target.exists():
         return target
-    partial = target.with_suffix(".part.mp4")
     wanted = round(seconds * RATE)
-    with av.open(str(partial), "w") as out:
+    with AtomicFile(target, overwrite=True) as partial, av.open(str(partial), "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"crf": "18", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
@@ -37,5 +38,4 @@ def make_film(clips: list[Path], target: Path, *, width: int, height: int, secon
             scaled.pts, scaled.time_base, scaled.pict_type = i, Fraction(1, RATE), 0
             out.mux(stream.encode(scaled))
         out.mux(stream.encode(None))
-    partial.rename(target)
     return target

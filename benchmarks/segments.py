@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from vidcolor.api import Colorizer
+from vidcolor.atomic import AtomicFile
 from vidcolor.film.plan import FilmPlan, Segment
 from vidcolor.film.rules import Rules
 from vidcolor.film.run import colorize_film
@@ -24,8 +25,7 @@ def joined(clip: Path, target: Path, *, seconds: float) -> Path:
     """The packets of `clip`, picture alone, again and again until `seconds` are full; made once."""
     if target.exists():
         return target
-    partial = target.with_suffix(".part.mp4")
-    with av.open(str(partial), "w") as out:
+    with AtomicFile(target, overwrite=True) as partial, av.open(str(partial), "w", format="mp4") as out:
         stream, offset = None, Fraction(0)
         while offset < seconds:
             with av.open(str(clip)) as source:
@@ -40,7 +40,6 @@ def joined(clip: Path, target: Path, *, seconds: float) -> Path:
                     packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
                     out.mux(packet)
             offset += end
-    partial.rename(target)
     return target
 
 

@@ -12,10 +12,11 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from training.weights import Run
+from vidcolor.atomic import write_whole
 from vidcolor.backends.pytorch import NUMBERS, TURNED
 from vidcolor.models.generators import BinsGenerator, UNet, fold
 
@@ -152,6 +153,9 @@ def export_safetensors(generator: BinsGenerator | UNet, path: Path, run: Run | i
 
     `run`, or its step alone, goes into the metadata, so that the file can be exported where the run's folder is not.
     Written whole or not at all.
+
+    Raises:
+        OutputError: the disk is full or cannot be written to; what stood at `path` still does.
     """
     run = run if isinstance(run, Run) else Run(run)
     buffers = {name for name, _ in generator.named_buffers()}
@@ -160,6 +164,4 @@ def export_safetensors(generator: BinsGenerator | UNet, path: Path, run: Run | i
     facts = {"format": "vidcolor 1", "config": json.dumps(generator.config.to_dict()), "step": str(run.step)}
     if run.preset:
         facts |= {"preset": json.dumps(run.preset), "scored": json.dumps(run.scored)}
-    partial = path.with_name(path.name + ".part")
-    save_file(state, partial, facts)
-    partial.replace(path)
+    write_whole(path, save(state, facts), overwrite=True)

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from training.data import to_lab
 from training.pictures import SUFFIXES, open_pictures
+from vidcolor.atomic import AtomicFile
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,7 @@ def gather(
         log.info("%s: %d of %d files", label, here, len(paths))
     if not kept:
         raise ValueError(f"no usable pictures in {', '.join(map(str, sources.values()))}: {dict(told)}")
-    partial = out.with_name(out.name + ".part")
-    with tarfile.open(partial, "w") as tar:
+    with AtomicFile(out, overwrite=True) as partial, tarfile.open(partial, "w") as tar:
         for number, i in enumerate(rng.permutation(len(kept))):
             label, rgb = kept[i]
             buffer = io.BytesIO()
@@ -82,7 +82,6 @@ def gather(
             entry.size = buffer.tell()
             buffer.seek(0)
             tar.addfile(entry, buffer)
-    partial.replace(out)
     return told
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,9 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from PIL import Image
+
+from vidcolor.atomic import AtomicFile
+from vidcolor.errors import OutputError
 
 SPARE = 2.2  # checkpoints that must fit on the disk before the run starts: the old one and the new
 
@@ -141,28 +143,23 @@ def plot_curves(rows: list[dict[str, float]], out: Path) -> None:
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
-    partial = out.with_name(out.name + ".part")
-    figure.savefig(partial, format="png", dpi=70)
-    os.replace(partial, out)
+    with AtomicFile(out, overwrite=True) as partial:
+        figure.savefig(partial, format="png", dpi=70)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, strings and containers of them) beside `path`, then rename.
+    """Write `state` (tensors, numbers, strings and containers of them) to `path` in one step.
 
     Raises:
-        OSError: the disk is full or cannot be written to; what stood at `path` still does.
+        OutputError: the disk is full or cannot be written to; what stood at `path` still does.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        with open(partial, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except RuntimeError as error:  # how torch tells of a full disk
-        raise OSError(f"{path}: cannot be written ({error}); the last good checkpoint is untouched") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with AtomicFile(path, overwrite=True) as partial:
+        try:
+            torch.save(state, partial)
+        except RuntimeError as error:  # how torch tells of a full disk
+            raise OutputError(
+                f"{path}: cannot be written ({error}); free some room, the last good checkpoint is untouched"
+            ) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

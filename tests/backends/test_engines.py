@@ -119,7 +119,10 @@ def test_the_command_lists_and_clears(tmp_path, monkeypatch):
     kept_by_a_provider = EngineCache().folder / "rtx-runtime"
     kept_by_a_provider.mkdir()
     (kept_by_a_provider / "kernels.bin").write_bytes(b"x")
+    interrupted = EngineCache().folder / ".vidcolor-01234567.part"
+    interrupted.write_text("half an eng")
     assert "1 engines removed" in vidcolor("engines", "clear").stderr
+    assert not interrupted.exists()
     assert not kept_by_a_provider.exists()
     assert json.loads(vidcolor("engines", "list", "--json").stdout)["engines"] == []
 

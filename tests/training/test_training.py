@@ -21,6 +21,8 @@ from training.losses import adversarial, soft_cross_entropy  # noqa: E402
 from training.presets import PRESETS, Adversary, Stage  # noqa: E402
 from training.runs import RunFolder, load_checkpoint  # noqa: E402
 from training.trainer import Trainer, predictor, prepare, set_trainable  # noqa: E402
+from training.weights import load_average  # noqa: E402
+from vidcolor.errors import OutputError  # noqa: E402
 from vidcolor.models.generators import GeneratorConfig  # noqa: E402
 
 
@@ -279,16 +281,25 @@ def test_no_space_is_told_before_the_first_step(photos, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_full_disk_leaves_the_last_good_checkpoint(photos, tmp_path):
+def test_a_full_disk_leaves_the_last_good_files(photos, tmp_path, monkeypatch):
     assert train(dataclasses.replace(TINY, steps=2), photos, photos[:4], tmp_path)
-    before = (tmp_path / "last.pt").read_bytes()
-    (tmp_path / "last.pt.part").symlink_to("/dev/full")
-    from training.runs import save_checkpoint
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
 
-    with pytest.raises(OSError, match=r"No space left|cannot be written"):
+    def on_a_full_disk(folder, mode, token):
+        (folder / ".vidcolor-full.part").symlink_to("/dev/full")
+        return folder / ".vidcolor-full.part"
+
+    monkeypatch.setattr("vidcolor.atomic.new_file", on_a_full_disk)
+    from training.export import export_safetensors
+    from training.runs import plot_curves, save_checkpoint
+
+    with pytest.raises(OutputError, match=r"last\.pt: "):
         save_checkpoint(tmp_path / "last.pt", {"weights": torch.zeros(1_000_000)})
-    assert (tmp_path / "last.pt").read_bytes() == before
-    assert not (tmp_path / "last.pt.part").is_symlink()
+    with pytest.raises(OutputError, match=r"average\.safetensors: the disk is full"):
+        export_safetensors(load_average(tmp_path / "average.safetensors")[0], tmp_path / "average.safetensors")
+    with pytest.raises(OutputError, match=r"plots\.png: the disk is full"):
+        plot_curves([{"step": 0, "loss": 1.0}, {"step": 1, "loss": 0.5}], tmp_path / "plots.png")
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
 
 
 def test_training_goes_on_from_the_shipped_model(photos):

@@ -19,6 +19,8 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from vidcolor.atomic import AtomicFile, partial_name, write_whole
+
 log = logging.getLogger(__name__)
 
 VARIABLE = "VIDCOLOR_CACHE"  # names another folder
@@ -95,7 +97,7 @@ class EngineCache:
         count = 0
         for folder in self.folder.glob("*-runtime"):
             shutil.rmtree(folder, ignore_errors=True)
-        for path in self.folder.glob(f"*{KIND}*"):
+        for path in [*self.folder.glob(f"*{KIND}*"), *self.folder.glob(partial_name("*"))]:
             count += path.suffix == KIND
             path.unlink(missing_ok=True)
         return count
@@ -103,17 +105,14 @@ class EngineCache:
 
 def store(path: Path, facts: Mapping[str, str], build: Callable[[Path], None]) -> None:
     """Let `build` write an engine, and put it at `path` with its sidecar, each whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    told = partial.with_name(partial.name + SIDECAR)
+    file = AtomicFile(path, overwrite=True, token=path.stem[-8:])
     try:
-        build(partial)
-        text = json.dumps({"facts": dict(facts), "sha256": digest(partial)}, indent=1)
-        told.write_text(text + "\n")
-        os.replace(told, sidecar(path))
-        os.replace(partial, path)
+        build(file.partial)
+        text = json.dumps({"facts": dict(facts), "sha256": digest(file.partial)}, indent=1)
+        write_whole(sidecar(path), f"{text}\n".encode(), overwrite=True)
+        file.commit()
     finally:
-        partial.unlink(missing_ok=True)
-        told.unlink(missing_ok=True)
+        file.discard()
 
 
 def sidecar(path: Path) -> Path:
