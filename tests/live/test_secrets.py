@@ -51,11 +51,12 @@ def test_an_address_that_cannot_be_opened(address):
 def test_a_stream_that_is_lost(address):
     notes: list[str] = []
     capture = Capture(address, Newest(), note=notes.append)
-    capture.start()
+    reader = threading.Thread(target=capture.run)
+    reader.start()
     while len(notes) < 2:  # lost, and back
         capture.out.take(60)
     capture.stop.set()
-    capture.join()
+    reader.join()
     assert "trying again" in notes[0]
     assert "is back" in notes[1]
     assert not [note for note in notes if "secret" in note]

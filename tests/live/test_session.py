@@ -51,7 +51,7 @@ def test_a_film_is_played_to_its_end(colorizer, short_film):
     assert [s.number for s in shown] == sorted({s.number for s in shown})
     assert all(chroma_spread(s.frame) > 2 for s in shown)
     assert not session.worker.is_alive()
-    assert not session.capture.is_alive()
+    assert not session.reader.is_alive()
 
 
 def test_who_is_slow_gets_the_newest_frame_and_the_others_are_counted(colorizer, short_film):
@@ -77,12 +77,13 @@ def test_a_film_can_begin_again(colorizer, short_film):
     assert session.capture.reconnected == 0
 
 
-def test_an_error_while_colouring_reaches_the_viewer(colorizer, short_film, monkeypatch):
+@pytest.mark.parametrize(("part", "step"), [("capture", "give"), ("colorizer", "color")])
+def test_an_error_of_a_thread_reaches_the_viewer(colorizer, short_film, monkeypatch, part, step):
     session = make_session(short_film, colorizer)
-    monkeypatch.setattr(session.colorizer, "color", lambda *_: 1 / 0)
+    monkeypatch.setattr(getattr(session, part), step, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         watch_all(session)
-    assert not session.capture.is_alive()
+    assert not session.reader.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ class Captured:
     aspect: Fraction = Fraction(1)  # width of a pixel over its height
 
 
-class Capture(threading.Thread):
-    """Reads `source` (a camera, an address or a file) and puts each frame into `out`, until `stop` or the film's end.
+class Capture:
+    """Opens `source`: camera, address or file; `run` puts each frame into `out`, until `stop` or the end of the film.
 
     Files are read at the pace of their time stamps. After a camera or stream has ended or failed, it reconnects, with
     longer pauses from try to try.
@@ -62,7 +62,6 @@ class Capture(threading.Thread):
         loop: bool = False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        super().__init__(name="capture")
         self.source, self.out, self.request, self.loop, self.note = source, out, request or CameraRequest(), loop, note
         self.label = mask(source)
         self.is_file = not is_camera(source) and "://" not in source
@@ -94,7 +93,6 @@ class Capture(threading.Thread):
                     break
         finally:
             self.close()
-            self.out.close()
 
     def close(self) -> None:
         if self.container is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,6 +45,16 @@ class Newest(Generic[T]):
                 raise Closed
             item, self.item = self.item, None
             return item
+
+    def __iter__(self) -> Iterator[T]:
+        """The newest item each time, until the end."""
+        while True:
+            try:
+                item = self.take()
+            except Closed:
+                return
+            assert item is not None  # without a timeout there is one
+            yield item
 
     def close(self) -> None:
         """The last item has been put."""

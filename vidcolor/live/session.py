@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 
-from vidcolor.live.capture import Capture, Captured
+from vidcolor.frames.workers import Crew
+from vidcolor.live.capture import Capture
 from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.newest import Closed, Newest
 
@@ -60,10 +61,10 @@ class Meter:
 
 
 class LiveSession:
-    """Colours what `capture` gives in a thread of its own; `next` gives the newest coloured frame.
+    """Reads and colours in a thread each; `next` gives the newest coloured frame.
 
     Every coloured frame also goes to each of `outputs` (called in the colouring thread). Use it with `with`: threads
-    are stopped and joined at the end, and an error of the colouring thread is raised by `next`.
+    are stopped and joined at the end, and the first error of a thread is raised by `next`.
 
     Attributes:
         dropped: frames so far that came too fast to be coloured or shown.
@@ -73,41 +74,34 @@ class LiveSession:
         self.capture, self.colorizer = capture, colorizer
         self.coloured: Newest[Shown] = Newest()
         self.outputs: list[Callable[[Shown], None]] = []
-        self.error: BaseException | None = None
-        self.worker = threading.Thread(target=self.work, name="colour")
+        self.crew = Crew(on_error=capture.stop.set)
 
     @property
     def dropped(self) -> int:
         return self.capture.out.dropped + self.coloured.dropped
 
     def __enter__(self) -> LiveSession:
-        self.capture.start()
-        self.worker.start()
+        self.reader = self.crew.start("capture", lambda: self.run(self.capture.run, self.capture.out))
+        self.worker = self.crew.start("colour", lambda: self.run(self.color, self.coloured))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.capture.stop.set()
-        self.capture.join()
-        self.worker.join()
+        self.crew.join()
 
-    def work(self) -> None:
-        try:
-            while True:
-                captured: Captured | None = self.capture.out.take()
-                assert captured is not None
-                rotation = captured.frame.rotation
-                done = self.colorizer.color(captured.frame, captured.aspect)
-                shown = Shown(done, captured.taken, captured.number, rotation, captured.aspect)
-                for output in list(self.outputs):
-                    output(shown)
-                self.coloured.put(shown)
-        except Closed:
-            pass
-        except BaseException as error:
-            self.error = error
-            self.capture.stop.set()
-        finally:
-            self.coloured.close()
+    def run(self, work: Callable[[], None], out: Newest[Any]) -> None:
+        """Do `work`, keep its error, and only then say that nothing more will come."""
+        self.crew.guard(work)
+        out.close()
+
+    def color(self) -> None:
+        for captured in self.capture.out:
+            rotation = captured.frame.rotation
+            done = self.colorizer.color(captured.frame, captured.aspect)
+            shown = Shown(done, captured.taken, captured.number, rotation, captured.aspect)
+            for output in list(self.outputs):
+                output(shown)
+            self.coloured.put(shown)
 
     def next(self, timeout: float | None = None) -> Shown | None:
         """The newest coloured frame not given yet, or None after `timeout` seconds.
@@ -118,6 +112,5 @@ class LiveSession:
         try:
             return self.coloured.take(timeout)
         except Closed:
-            if self.error is not None:
-                raise self.error from None
+            self.crew.raise_first()
             raise
