@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 
 import aioice.ice
@@ -16,6 +17,7 @@ from tests.live.server import Site, refused, run, running, until, visiting
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
+NO_STRENGTHS = ("x", "1", "nan", None, [1], {}, True, -0.1, 9, 10**400, math.nan, math.inf, -math.inf)
 
 
 def is_free(site: Site) -> bool:
@@ -66,14 +68,19 @@ def test_nonsense_on_the_control_channel_does_no_harm(colorizer):
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor, calling(visitor) as caller:
             await until(lambda: caller.channel.readyState == "open", "the control channel")
-            for message in ("", "no json", b"\xff\x00", "[" * 5000, "5", "[]", "null", '"strength"', {"strength": "x"},
-                            {"strength": None}, {"strength": [1]}, {"ping": 10**400}, {"strength": 1e999},
-                            {"strength": float("nan")}, {"ping": {}}, "x" * 60_000):  # fmt: skip
+            caller.say({"strength": 1.25})
+            for message in ("", "no json", b"\xff\x00", "[" * 5000, "5", "[]", "null", '"strength"', {"ping": 10**400},
+                            {"ping": {}}, {"ping": math.nan}, {"ping": True}, "x" * 60_000):  # fmt: skip
                 caller.say(message)
+            for strength in NO_STRENGTHS:
+                caller.say({"strength": strength})
             caller.say({"ping": 7})
             await until(lambda: {"pong": 7.0} in caller.heard, "the pong")
             (peer,) = site.server.peers.peers.values()  # it is still there
-            assert 0.0 <= peer.colorizer.strength <= 2.0
+            assert peer.colorizer.strength == 1.25
+            refused = [told for told in caller.heard if "error" in told]
+            assert refused == [{"error": "strength is a number from 0 to 2"}] * len(NO_STRENGTHS)
+            assert not [told for told in caller.heard if "pong" in told and told["pong"] != 7]
             await until_seen(caller, lambda rgb: rgb.mean() > 5, "a picture")
 
     run(work)
@@ -94,8 +101,8 @@ def test_offers_that_cannot_be_read_get_a_400(colorizer):
                      sdp.replace("a=sendrecv", "a=recvonly"), sound["sdp"], sdp + "x" * 33_000,
                      sdp + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * 101]  # fmt: skip
             offers = [{"sdp": text, "type": "offer"} for text in wrong]
-            offers += [{}, {"sdp": 5, "type": "offer"}, {"sdp": sdp, "type": "answer"}, {**good, "strength": 9},
-                       {**good, "strength": "x"}, {**good, "strength": True}]  # fmt: skip
+            offers += [{}, {"sdp": 5, "type": "offer"}, {"sdp": sdp, "type": "answer"}]
+            offers += [{**good, "strength": strength} for strength in NO_STRENGTHS]
             for offer in offers:
                 async with visitor.post("/api/live", json=offer) as response:
                     told = await response.json()

@@ -22,7 +22,7 @@ from vidcolor.live.serve.backend import Priority, SharedBackend
 from vidcolor.live.serve.guard import Guard, dressed, fault
 from vidcolor.live.serve.job import Job, job_options
 from vidcolor.live.serve.jobs import Jobs
-from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, Limits
+from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, NO_STRENGTH, Limits, is_strength
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.probe import SHOWN
 from vidcolor.live.serve.store import Store
@@ -105,7 +105,7 @@ class Server:
         if not isinstance(sdp, str) or told.get("type") != "offer" or len(sdp) > SDP_BYTES:
             return fault(400, "no offer of a picture; reload the page")
         if not is_strength(strength):
-            return fault(400, "strength is a number from 0 to 2")
+            return fault(400, NO_STRENGTH)
         if full := self.peers.has_room(self.guard.name_of(request)):
             return fault(429, full)
         try:
@@ -125,7 +125,7 @@ class Server:
         if kind not in ("film", "still"):
             return fault(400, "kind is film or still")
         if not is_strength(strength):
-            return fault(400, "strength is a number from 0 to 2")
+            return fault(400, NO_STRENGTH)
         if full := self.jobs.has_room(visitor):
             return fault(429, full)
         if is_full(self.uploads, visitor, self.limits.max_uploads, self.limits.max_visitor_uploads):
@@ -262,7 +262,3 @@ def to_number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
-
-
-def is_strength(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 JSON_BYTES = 64 * 1024  # of a request that is no upload; an SDP offer has a few KB
 IDLE_SECONDS = 30.0  # that a connection may be open without a request
@@ -37,3 +38,16 @@ class Limits:
     silent_seconds: float = 300.0  # that this process may work on one frame or still
     keep_seconds: float = 3600.0  # that a finished job is kept
     connect_seconds: float = 20.0  # that a live picture has to begin
+
+
+NO_STRENGTH = "strength is a number from 0 to 2"
+
+
+def is_strength(value: Any) -> bool:
+    """Whether a visitor's JSON gives an amount of colour."""
+    return is_number(value, 0.0, 2.0)
+
+
+def is_number(value: Any, low: float, high: float) -> bool:
+    """Whether a value of a visitor's JSON is a number from `low` to `high`: NaN, a text and true are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

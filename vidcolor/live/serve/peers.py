@@ -22,7 +22,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from vidcolor.backends import Backend
 from vidcolor.live.colorizer import LiveColorizer
 from vidcolor.live.serve.backend import Priority
-from vidcolor.live.serve.limits import Limits
+from vidcolor.live.serve.limits import NO_STRENGTH, Limits, is_number, is_strength
 from vidcolor.options import ColorOptions
 
 LOG = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ BITRATE, HIGHEST_BITRATE = 2_000_000, 6_000_000  # of the coloured picture, bits
 SDP_BYTES, SDP_LINES = 32 * 1024, 4  # of an offer; media in it, each of which may take sockets of its own
 CANDIDATES = 100  # addresses in an offer, to each of which packets go
 UNSENT_BYTES = 64 * 1024  # that may wait in a control channel before it is no longer written to
+LATEST = 1e15  # ms, of a ping
 REPORT_SECONDS = 1.0
 
 
@@ -195,14 +196,21 @@ class Peers:
                 self.spawn(self.close_peer(peer))
 
     def on_message(self, peer: Peer, channel: RTCDataChannel, message: str | bytes) -> None:
-        """Strength and pings; everything else is ignored."""
+        """Strength and pings; a strength that is out of range is refused, everything else is ignored."""
+        reply: dict[str, Any] = {}
         try:
             told = json.loads(message[:1000])
-            if "strength" in told:
-                peer.colorizer.strength = min(2.0, max(0.0, float(told["strength"])))
-            if "ping" in told and channel.bufferedAmount < UNSENT_BYTES:
-                channel.send(json.dumps({"pong": float(told["ping"])}))
-        except (ValueError, TypeError, OverflowError, RecursionError, InvalidStateError):
+            if not isinstance(told, dict):
+                return
+            if is_strength(strength := told.get("strength", peer.colorizer.strength)):
+                peer.colorizer.strength = float(strength)
+            else:
+                reply["error"] = NO_STRENGTH
+            if is_number(told.get("ping"), 0.0, LATEST):
+                reply["pong"] = told["ping"]
+            if reply and channel.bufferedAmount < UNSENT_BYTES:
+                channel.send(json.dumps(reply))
+        except (ValueError, RecursionError, InvalidStateError):
             pass
 
     async def report(self, peer: Peer, channel: RTCDataChannel) -> None:
