@@ -18,6 +18,7 @@ from vidcolor.errors import OutputError
 REMEDIES = {
     errno.ENOSPC: "the disk is full; free some room or choose another folder",
     errno.EDQUOT: "your share of the disk is used up; free some room or choose another folder",
+    errno.EFBIG: "is larger than this disk takes a file; choose another folder, on another disk",
     errno.ENAMETOOLONG: "its name is too long for this disk; give a shorter one",
     errno.EEXIST: "exists already; add -y to replace it",
     errno.EACCES: "no permission to write there; choose another folder",

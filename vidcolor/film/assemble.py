@@ -22,10 +22,12 @@ def assemble(
     others: Iterable[Packet[Stream]],
     *,
     check: Callable[[], None] = lambda: None,
+    passes: Callable[[int, bool], None] = lambda size, is_video: None,
 ) -> None:
     """Mux the packet files `segments`, in order, and the packets of other streams; the muxer is not finished yet.
 
-    `check` is called now and then, and may raise.
+    `check` is called now and then, and may raise; `passes` with the size of each packet, and whether
+    it is one of the picture.
 
     Raises:
         DamagedPackets: a packet file is not whole.
@@ -35,6 +37,7 @@ def assemble(
     for number, (is_video, packet) in enumerate(merged(video_packets(segments), others)):
         if number % 100 == 0:
             check()
+        passes(packet.size, is_video)
         if is_video:
             muxer.mux_video([packet])
         else:

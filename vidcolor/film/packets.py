@@ -13,6 +13,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -96,7 +97,8 @@ class PacketWriter:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        self.file.close()
+        with suppress(OSError):  # what is still to be written has no room on a full disk
+            self.file.close()
         self.partial.unlink(missing_ok=True)
 
 

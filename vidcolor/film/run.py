@@ -15,7 +15,7 @@ from av.packet import Packet
 from vidcolor.atomic import AtomicFile, is_special
 from vidcolor.backends import Backend
 from vidcolor.companions import Companions
-from vidcolor.errors import Cancelled, InputError
+from vidcolor.errors import Cancelled, InputError, OutputError
 from vidcolor.film.assemble import assemble
 from vidcolor.film.delivery import Finished, Met, faults
 from vidcolor.film.plan import FilmPlan, Segment, frames_done
@@ -24,6 +24,7 @@ from vidcolor.film.record import Made
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
 from vidcolor.film.source import Numbered, frames_from, pictures_of
+from vidcolor.film.space import Room, while_coloring
 from vidcolor.film.verify import verify
 from vidcolor.film.work import Note, clear, folder_of, forget, locked, open_plan
 from vidcolor.film.writer import SegmentWriter, Watch
@@ -227,8 +228,10 @@ class Film:
             muxer = self.open_muxer(passing)
             others = (p for p in passing if isinstance(p, Packet)) if passing.others else ()
             try:
-                self.clocks[2].time("mux", lambda: assemble(muxer, paths, others, check=self.check_cancel))
-                with self.beside:
+                with Room(self.target, muxer.file.partial, paths) as room, self.beside:
+                    self.clocks[2].time(
+                        "mux", lambda: assemble(muxer, paths, others, check=self.check_cancel, passes=room.passes)
+                    )
                     muxer.finish(lambda file: self.complete(file, muxer, plan.recipe))
             except BaseException:
                 muxer.abandon()
@@ -316,7 +319,12 @@ class FilmRun:
             self.crew.guard(work)
             self.crew.join()
             self.writer.abandon()
-        self.crew.raise_first()
+        try:
+            self.crew.raise_first()
+        except OutputError as error:
+            begun = self.writer.file.packets if self.writer.file else None
+            others = bool(self.film.reader.others)
+            raise while_coloring(error, self.writer.plan, begun, self.film.target, others=others) from error
 
     def passed(self, item: Colored | Closed) -> None:
         """Count what goes to the writer."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vidcolor.atomic import REMEDIES
 from vidcolor.errors import OutputError
 
 
@@ -20,8 +21,8 @@ def disk_failure(path: Path, error: OSError | ValueError) -> OutputError:
     """What to say of `error` while `path` was written."""
     if isinstance(error, OutputError):
         return error
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return OutputError(f"{path}: the disk is full; free some room or choose another folder")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutputError(f"{path}: {REMEDIES[error.errno]}")
     return OutputError(f"{path}: writing stopped, {reason(error)}; check the disk, or try .mkv")
 
 

@@ -165,6 +165,9 @@ class Muxer(Output):
             self.close()
             check(self.file.partial)
             self.file.commit()
+        except OutputError:
+            self.abandon()
+            raise
         except (OSError, ValueError) as error:
             self.abandon()
             raise self.failure(error) from error
