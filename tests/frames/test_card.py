@@ -108,24 +108,29 @@ def test_area_averages_are_those_of_opencv(shape):
     assert (found == expected).mean() > 0.98
 
 
-@pytest.mark.parametrize("compare", [False, True], ids=["", "compare"])
+@pytest.mark.parametrize("turn", [None, 0, 1, 2, 3], ids=["", "compare", "turned 1", "turned 2", "turned 3"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize(
     ("name", "full"),
     [("yuv420p", False), ("yuv420p", True), ("yuv422p10le", False), ("yuv444p", False), ("yuv420p10le", True)],
 )
-def test_the_merge_is_the_one_of_the_cpu(name, full, size, compare):
-    """Luma to the bit, chroma within one code value."""
+def test_the_merge_is_the_one_of_the_cpu(name, full, size, turn):
+    """Luma to the bit, chroma within one code value; `turn` of a film that is compared with its source."""
+    compare, turn = turn is not None, turn or 0
     encoding = Encoding(full_range=full, depth=layout(name).depth)
     luma = picture(*size, encoding)
     frame = planar(luma, name)
-    told = settings(size[0] << compare, size[1], name, encoding)
+    doubled = [side << (compare and turn % 2 == i) for i, side in enumerate(size)]
+    told = settings(*doubled, name, encoding)
     coloured = item(frame, luma, encoding)
     steps = card.STEPS[layout(name).chroma]
-    coefficients = coefficients_of(coloured, encoding, -(-size[1] // steps[1]))
-    shape = Shape(encoding, encoding, steps, 0, compare)
+    rows = -(-doubled[1] // steps[1])
+    if compare and turn % 2:
+        rows = rows // 2 if turn == 3 else rows - rows // 2
+    coefficients = coefficients_of(coloured, encoding, rows)
+    shape = Shape(encoding, encoding, steps, 0, compare, turn)
     found, _ = color_planes(torch.from_numpy(luma), coefficients, shape)
-    expected = merge(coloured, told, ChromaWriter(told.encoding), compare=compare)
+    expected = merge(coloured, told, ChromaWriter(told.encoding), compare=compare, turn=turn)
     found = [part.numpy()[:, : p.width] for part, p in zip(found, expected.planes, strict=True)]
     np.testing.assert_array_equal(found[0], plane(expected, 0))
     for i in (1, 2):
@@ -135,18 +140,19 @@ def test_the_merge_is_the_one_of_the_cpu(name, full, size, compare):
         assert plane(expected, i).std() > 2
 
 
-@pytest.mark.parametrize("compare", [False, True], ids=["", "compare"])
+@pytest.mark.parametrize("turn", [None, 0, 3], ids=["", "compare", "turned"])
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("target", ["same", "yuv420p", "yuv420p10le", "yuv422p10le", "yuva420p"])
 @pytest.mark.parametrize("source", ["nv12", "p010le"])
-def test_a_frame_of_the_decoder_is_downloaded_coloured(source, target, full, compare):
+def test_a_frame_of_the_decoder_is_downloaded_coloured(source, target, full, turn):
     """All of the way from NVDEC's formats to a CPU encoder's, at any change of depth, as the CPU merges it."""
+    compare, turn = turn is not None, turn or 0
     target = PLANAR[source] if target == "same" else target
     encoding = Encoding(full_range=full, depth=layout(PLANAR[source]).depth)
     out = dataclasses.replace(encoding, depth=layout(target).depth)
     luma = picture(640, 480, encoding)
-    told = settings(640 << compare, 480, target, out)
-    frames = pictures(encoding, told, compare=compare)
+    told = settings(640 << (compare and turn == 0), 480 << (turn == 3), target, out)
+    frames = pictures(encoding, told, ProxySize(128, 96, turn), compare=compare)
     coloured = item(from_decoder(luma, source), luma, encoding)
     assert list(frames.merge(coloured)) == []  # held back while it is downloaded
     (found,) = frames.finish()
@@ -155,8 +161,9 @@ def test_a_frame_of_the_decoder_is_downloaded_coloured(source, target, full, com
         told,
         ChromaWriter(told.encoding),
         compare=compare,
+        turn=turn,
     )
-    assert (found.format.name, found.width, found.height, found.pts) == (target, told.width, 480, 7)
+    assert (found.format.name, found.width, found.height, found.pts) == (target, told.width, told.height, 7)
     assert found.color_range == (2 if full else 1)
     np.testing.assert_array_equal(plane(found, 0), plane(expected, 0))
     for i in (1, 2):

@@ -121,8 +121,10 @@ class CardFrames:
         source = self.encoding_of(item.frame)
         luma, shift = samples(item.frame, source.depth)
         steps = STEPS[layout(host.settings.pix_fmt).chroma or "420"]
-        shape = Shape(source, host.settings.encoding, steps, shift, host.compare, host.settings.on_card)
+        shape = Shape(source, host.settings.encoding, steps, shift, host.compare, self.size.turn, host.settings.on_card)
         proxy, height = item.proxy, -(-host.settings.height // steps[1])
+        if host.compare and self.size.turn % 2:  # two pictures lie above each other
+            height = height // 2 if self.size.turn == 3 else height - height // 2
         coefficients = torch.from_numpy(
             chroma_coefficients(proxy.luma, proxy.lightness, item.ab, source, host.settings.encoding, height)
         )

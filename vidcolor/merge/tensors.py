@@ -73,7 +73,8 @@ class Shape:
     target: Encoding
     steps: tuple[int, int]  # luma samples to a chroma sample, across and down
     shift: int = 0  # empty bits below a sample of the source
-    compare: bool = False  # put the source on the left
+    compare: bool = False  # put the source beside it, on the left as the film is shown
+    turn: int = 0  # quarter turns counterclockwise by which it is shown
     semiplanar: bool = False  # one tensor as NVENC reads it, else three planes
 
 
@@ -94,9 +95,13 @@ def color_planes(
             ``(2, h", w")`` float32.
     """
     luma = convert_depth(code_values(plane, shape.shift), shape.source, shape.target)
-    height, width = -(-luma.shape[0] // shape.steps[1]), -(-(luma.shape[1] << shape.compare) // shape.steps[0])
-    grey = width // 2 if shape.compare else 0  # columns left without colour
-    guide = shrink(luma, height, width - grey)
+    axis = 1 - shape.turn % 2  # along which two pictures stand beside each other
+    sides = [side << (shape.compare and i == axis) for i, side in enumerate(luma.shape)]
+    sides = [-(-side // step) for side, step in zip(sides, shape.steps[::-1], strict=True)]
+    half = sides[axis] // 2 if shape.compare else 0
+    before, behind = (half, 0) if shape.turn < 2 else (0, sides[axis] - half if half else 0)  # rows or columns of grey
+    sides[axis] -= before + behind
+    guide = shrink(luma, *sides)
     grids = F.interpolate(coefficients[None], guide.shape, mode="bilinear", align_corners=False)[0]
     low, high = shape.target.chroma_limits
     color = grids[:2] * guide + grids[2:]
@@ -107,11 +112,12 @@ def color_planes(
         chroma = past.clamp(least, most).clamp(low, high)
     codes = chroma
     if shape.compare:
-        luma = torch.cat((luma, luma), 1)
-        chroma = F.pad(chroma, (grey, 0), value=shape.target.chroma_centre)
+        luma = torch.cat((luma, luma), axis)
+        pads = (before, behind) if axis else (0, 0, before, behind)
+        chroma = F.pad(chroma, pads, value=shape.target.chroma_centre)
     parts = (luma, *chroma)
     if shape.semiplanar:
-        parts = (torch.cat((luma, chroma.permute(1, 2, 0).reshape(height, -1))),)
+        parts = (torch.cat((luma, chroma.permute(1, 2, 0).flatten(1))),)
     return tuple(store(part, shape.target.depth, at_top=shape.semiplanar) for part in parts), codes
 
 
