@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HOOK = '''
-import importlib.abc, importlib.util, sys
+HOOK = """
+import importlib.abc, importlib.util, os, sys
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Lets `change` at a module as soon as it has been imported."""
+    '''Lets `change` at a module as soon as it has been imported.'''
 
     def __init__(self, name, change):
         self.name, self.change = name, change
@@ -28,15 +28,15 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 def crash(how):
-    import ctypes, os
+    import ctypes
     if how == "SIGSEGV":
         ctypes.string_at(0)
     if how == "SIGABRT":
         os.abort()
     while True:
         pass
-'''
-READER = """
+"""
+DECODER = """
 def change(module):
     decode = module.decode
 
@@ -49,20 +49,24 @@ def change(module):
 
 sys.meta_path.insert(0, Finder("vidcolor.video.careful", change))
 """
-STILLS = """
-def change(module):
-    module.read_still = lambda source: crash({how!r})
-
-sys.meta_path.insert(0, Finder("vidcolor.stills.image", change))
+FUNCTION = """
+sys.meta_path.insert(0, Finder({module!r}, lambda module: setattr(module, {name!r}, lambda *_, **__: crash({how!r}))))
 """
 
 
-def crashing(folder: Path, how: str, *, where: str = "", still: bool = False) -> str:
-    """PYTHONPATH for processes in which the decoder of films crashes (SIGSEGV, SIGABRT) or never ends ("hang").
+def crashing(folder: Path, how: str, *where: str) -> str:
+    """PYTHONPATH for processes in which something crashes (SIGSEGV, SIGABRT) or never ends ("hang").
 
-    `where` is an expression of Python, true for a `packet` of a `stream` that it crashes on; with `still` it is the
-    decoder of stills.
+    `where` are functions as "vidcolor.module:name"; or expressions of Python, true for a `packet` of a `stream` that
+    FFmpeg's decoder of films crashes on.
     """
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(HOOK + (STILLS if still else READER).format(where=where, how=how))
+    text = HOOK
+    for place in where:
+        module, _, name = place.partition(":")
+        if module.startswith("vidcolor."):
+            text += FUNCTION.format(module=module, name=name, how=how)
+        else:
+            text += DECODER.format(where=place, how=how)
+    (folder / "sitecustomize.py").write_text(text)
     return str(folder)

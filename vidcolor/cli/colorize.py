@@ -9,14 +9,15 @@ from functools import partial
 
 from vidcolor import __version__
 from vidcolor.cli import stream
-from vidcolor.cli.faults import FAILED, STOPPED, endings, line_for, told
+from vidcolor.cli.crashes import Tally, can_outlive, outlive
+from vidcolor.cli.faults import STOPPED, endings, line_for, told
 from vidcolor.cli.groups import build, color_group, encode_group, film_group, message_group, stream_group
 from vidcolor.cli.terminal import Terminal
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.batch import Batch, Job, plan_batch
-from vidcolor.frames.summary import Summary
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.options import AUTO, ColorizeOptions
+from vidcolor.video import careful
 
 EPILOG = """examples:
   vidcolor film.mp4 -o out.mp4               colour a film; sound, subtitles and chapters stay as they are
@@ -99,31 +100,38 @@ def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Term
 
 
 def color_all(batch: Batch, options: ColorizeOptions, terminal: Terminal) -> int:
-    """Colour every job; one that fails is reported and the rest goes on."""
+    """Colour every job, whatever crashes; one that fails is reported and the rest goes on."""
+    tally = Tally(batch.jobs)
+    if not can_outlive():
+        return color_rest(batch, options, terminal, tally)
+    return outlive(lambda: told(terminal, lambda: color_rest(batch, options, terminal, tally)), tally, terminal)
+
+
+def color_rest(batch: Batch, options: ColorizeOptions, terminal: Terminal, tally: Tally) -> int:
+    """Colour the jobs that are not over yet."""
     from vidcolor.api import Colorizer
 
-    done: list[Summary] = []
-    failed: list[tuple[Job, str]] = []
-    status = 0
+    stopped = False
     try:
         with terminal, Colorizer(options) as colorizer:
             terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
             color = partial(colorizer.file, progress=terminal.progress, recorded=batch.recorded)
-            for number, job in enumerate(batch.jobs, 1):
+            tally.begin()
+            for number, job in enumerate(batch.jobs[tally.over :], tally.over + 1):
                 terminal.begin(job, number, len(batch.jobs))
+                careful.begin(tally.care)
                 try:
                     make_folder(job)
-                    done.append(color(job.source, job.target))
-                    terminal.done(done[-1])
+                    tally.succeed(color(job.source, job.target))
+                    terminal.done(tally.done[-1])
                 except Exception as error:  # one bad file must not end the batch
-                    failed.append((job, line_for(job.source, error)))
-                    terminal.error(failed[-1][1])
-                    status = FAILED
+                    tally.fail(line_for(job.source, error))
+                    terminal.error(tally.failed[-1][1])
     except KeyboardInterrupt:
         terminal.error("stopped; what is complete stays, and the same command goes on from there")
-        status = STOPPED
-    terminal.summary(done, failed)
-    return status
+        stopped = True
+    terminal.summary(tally.done, tally.failed)
+    return STOPPED if stopped else tally.status
 
 
 def make_folder(job: Job) -> None:

@@ -1,12 +1,13 @@
-"""What becomes of an error: one line, and an exit status."""
+"""What becomes of an error: one line, and an exit status; and of standard output at the end."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 
-from vidcolor.cli.terminal import Terminal
+from vidcolor.cli.terminal import Terminal, standard_output
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130  # exit status
@@ -41,6 +42,33 @@ def told(terminal: Terminal, work: Callable[[], int]) -> int:
         return status_of(error)
     except KeyboardInterrupt:
         return STOPPED
+
+
+def ended(work: Callable[[], int]) -> int | str | None:
+    """The exit status of a process that does `work`, and nothing worse than one line about standard output."""
+    try:
+        status: int | str | None = work()
+    except SystemExit as left:  # argparse
+        status = left.code
+    except KeyboardInterrupt:
+        status = STOPPED
+    except BrokenPipeError:
+        status = FAILED
+    return flushed(status)
+
+
+def flushed(status: int | str | None) -> int | str | None:
+    """Write what is left for standard output. A reader that goes away (`vidcolor ... | head`) is not worth a line."""
+    try:
+        with standard_output():
+            pass
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status or FAILED
+    except VidcolorError as error:
+        print(f"vidcolor: {error}", file=sys.stderr)
+        return status or FAILED
+    return status
 
 
 def endings(*, ctrl_c: bool) -> list[signal.Signals]:

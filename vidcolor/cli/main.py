@@ -1,16 +1,14 @@
-"""Which command is meant, and what becomes of standard output at the end."""
+"""Which command is meant."""
 
 from __future__ import annotations
 
 import importlib
 import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from vidcolor.cli.terminal import standard_output
-from vidcolor.errors import VidcolorError
+from vidcolor.cli.faults import ended
 
 # The first word of a command line -> the module whose `run` takes the rest. It is imported when it is asked for.
 COMMANDS = {
@@ -35,32 +33,10 @@ def entry() -> None:
     """The console script: `main`, and nothing worse than one line about standard output."""
     for stream in (sys.stdout, sys.stderr):
         escape_unknown(stream)
-    try:
-        status: int | str | None = main()
-    except SystemExit as ended:  # argparse
-        status = ended.code
-    except KeyboardInterrupt:
-        status = 130
-    except BrokenPipeError:
-        status = 1
-    sys.exit(flushed(status))
+    sys.exit(ended(main))
 
 
 def escape_unknown(stream: TextIO | None) -> None:
     """Characters that a terminal does not have are escaped, as Python does it on standard error."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-
-
-def flushed(status: int | str | None) -> int | str | None:
-    """Write what is left for standard output. A reader that goes away (`vidcolor ... | head`) is not worth a line."""
-    try:
-        with standard_output():
-            pass
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status or 1
-    except VidcolorError as error:
-        print(f"vidcolor: {error}", file=sys.stderr)
-        return status or 1
-    return status

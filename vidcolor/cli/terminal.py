@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
+from rich.control import Control, ControlType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -83,6 +84,13 @@ class Terminal:
         if self.live:
             with suppress(OSError):
                 self.bar.stop()
+
+    def restore(self) -> None:
+        """Give the terminal back as it was, behind a process that could not do it itself."""
+        if self.live:
+            with suppress(OSError):
+                self.console.control(Control((ControlType.ERASE_IN_LINE, 2)), Control((ControlType.CARRIAGE_RETURN,)))
+                self.console.show_cursor(True)
 
     def begin(self, job: Named, number: int, count: int) -> None:
         self.label = one_line(f"[{number}/{count}] {mask(job.source)}" if count > 1 else mask(job.source))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vidcolor.film.plan import Segment
 from vidcolor.film.recipe import Recipe
 from vidcolor.film.verify import Verified
 from vidcolor.models.files import ModelIdentity
@@ -63,6 +64,16 @@ class Finished:
             "notes": self.notes,
         }
         return sidecar(self.source, self.file, self.target, self.model, self.recipe.to_dict(), facts)
+
+
+def losses(segments: Sequence[Segment]) -> list[str]:
+    """What there is to say of segments for which packets were left out."""
+    lines = []
+    for segment in segments:
+        if count := len(segment.left_out):
+            packets = f"{count} packet{'s' if count > 1 else ''}"
+            lines.append(f"frames {segment.first} to {segment.last}: the decoder crashed; {packets} left out")
+    return lines
 
 
 def faults(info: FilmInfo, frames: int, met: Met, *, trims: bool) -> list[str]:

@@ -41,6 +41,7 @@ class Segment:
     shots: tuple[tuple[int, str, str], ...] = ()  # frame, kind and time (seconds, a fraction) of those that begin in it
     predicted: int = 0  # frames that the network saw
     digest: str = ""  # of its packet file; empty until it is done
+    left_out: tuple[int, ...] = ()  # time stamps of the packets on which a decoder has crashed
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +49,8 @@ class Segment:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Segment:
         shots = tuple((frame, kind, time) for frame, kind, time in values["shots"])
-        return cls(**{**values, "start": Mark(**values["start"]), "shots": shots})
+        left_out = tuple(values.get("left_out", ()))
+        return cls(**{**values, "start": Mark(**values["start"]), "shots": shots, "left_out": left_out})
 
 
 @dataclass

@@ -17,7 +17,7 @@ from vidcolor.backends import Backend
 from vidcolor.companions import Companions
 from vidcolor.errors import Cancelled, InputError, OutputError
 from vidcolor.film.assemble import assemble
-from vidcolor.film.delivery import Finished, Met, faults
+from vidcolor.film.delivery import Finished, Met, faults, losses
 from vidcolor.film.plan import FilmPlan, Segment, frames_done
 from vidcolor.film.recipe import Recipe, SourceFacts, wish_of
 from vidcolor.film.record import Made
@@ -26,7 +26,7 @@ from vidcolor.film.segmenter import Closed, Segmenter, digest_of
 from vidcolor.film.source import Numbered, frames_from, pictures_of
 from vidcolor.film.space import Room, while_coloring
 from vidcolor.film.verify import verify
-from vidcolor.film.work import Note, clear, folder_of, forget, locked, open_plan
+from vidcolor.film.work import Note, clear, folder_of, forget, locked, open_plan, tidy
 from vidcolor.film.writer import SegmentWriter, Watch
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
@@ -133,6 +133,8 @@ class Film:
             if not self.options.save_shots:
                 return self.tidied()
             self.options = replace(self.options, overwrite=True)  # what is there is this run's own
+        else:
+            tidy(self.folder, self.target)
         check_target(self.target, overwrite=self.options.overwrite, source=self.source)
         self.shots.check(self.source, given=self.options.shots, overwrite=self.options.overwrite)
         self.beside = Companions(self.target, self.options)
@@ -144,6 +146,7 @@ class Film:
         self.note = Note.begin(self.folder, self.target)
         self.open_muxer(reader).abandon()  # what the target refuses is known before any work is done
         plan = self.color()
+        self.summary.warnings += losses(plan.segments)
         muxer = self.put_together(plan)
         self.tell(muxer)
         clear(self.folder)
@@ -255,7 +258,8 @@ class Film:
         self.met = found = verify(self.open_source, file, self.target, self.settings, copied)
         summary.notes.append(str(found))
         if options.sidecar:
-            warnings = [*muxer.warnings, *faults(self.info, summary.frames, found, trims=self.reader.trims)]
+            warnings = [*summary.warnings, *muxer.warnings]
+            warnings += faults(self.info, summary.frames, found, trims=self.reader.trims)
             notes = [note for note in summary.notes if note != self.resumed]
             finished = Finished(
                 file, self.target, self.source, muxer.format, recipe, self.model, found, copied, warnings, notes
@@ -307,7 +311,10 @@ class FilmRun:
         self.segmenter = Segmenter(colorizer, segment, film.rules, make=make, predicted=lambda: network.predicted)
         self.runner = Runner(colorizer, self.segmenter, self.crew, decoded, colored)
         self.earlier = film.summary.predicted
-        self.writer = SegmentWriter(plan, film.settings, colorizer, film.hooks.watch, lambda: film.exact, colored.check)
+        self.writer = SegmentWriter(
+            plan, film.settings, colorizer, film.hooks.watch, lambda: film.exact, lambda: film.reader.left_out,
+            colored.check,
+        )  # fmt: skip
 
     def run(self, frames: Iterator[Numbered]) -> None:
         def work() -> None:

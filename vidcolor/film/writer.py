@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,8 +30,10 @@ class SegmentFile:
         self.settings, self.packets = settings, PacketWriter(path)
         self.encoder = Encoder(settings)
         self.shots: list[tuple[int, str, str]] = []
+        self.last: int | None = None  # PTS of the last frame
 
     def encode(self, frame: av.VideoFrame, clock: Clock) -> None:
+        self.last = frame.pts
         for packet in clock.time("encode", list, self.encoder.encode(frame)):
             clock.time("mux", self.packets.write, packet)
 
@@ -53,8 +56,8 @@ class SegmentFile:
 class SegmentWriter:
     """Takes `Colored` and `Closed` in order. A segment is in the plan as soon as its packets are safe on the disk.
 
-    `exact` says whether the source can be read from the middle, as far as is known by then; `check` raises where the
-    work is to stop.
+    `exact` says whether the source can be read from the middle, as far as is known by then, and `left_out` gives the
+    time stamps of packets that were left out; `check` raises where the work is to stop.
 
     Raises:
         OutputError: the codec or the disk refuses.
@@ -62,10 +65,10 @@ class SegmentWriter:
 
     def __init__(
         self, plan: FilmPlan, settings: VideoSettings, colorizer: FrameColorizer, watch: Watch | None,
-        exact: Callable[[], bool], check: Callable[[], None],
+        exact: Callable[[], bool], left_out: Callable[[], list[int]], check: Callable[[], None],
     ) -> None:  # fmt: skip
         self.plan, self.settings, self.colorizer = plan, settings, colorizer
-        self.watch, self.exact, self.check = watch, exact, check
+        self.watch, self.exact, self.left_out, self.check = watch, exact, left_out, check
         self.clock = colorizer.clocks[2]
         self.file: SegmentFile | None = None
 
@@ -95,10 +98,17 @@ class SegmentWriter:
 
     def close(self, item: Closed) -> None:
         with disk_failures(self.plan.folder):
-            done = self.clock.time("encode", self.opened().finish, item, self.check)
-            self.plan.add(done, next_start=item.following, exact=self.exact())
+            file = self.opened()
+            done = self.clock.time("encode", file.finish, item, self.check)
+            lost = self.lost(file.last if item.following else None)
+            self.plan.add(replace(done, left_out=lost), next_start=item.following, exact=self.exact())
         self.file = None
         give_back()
+
+    def lost(self, last: int | None) -> tuple[int, ...]:
+        """Packets that were left out up to the frame at `last`, or all, but for those of earlier segments."""
+        known = {pts for segment in self.plan.segments for pts in segment.left_out}
+        return tuple(pts for pts in self.left_out() if pts not in known and (last is None or pts <= last))
 
     def abandon(self) -> None:
         """Leave nothing of an unfinished segment behind."""

@@ -1,7 +1,7 @@
 """Decoding that a crash may end: which packet is at the decoder is noted where it outlives the process.
 
 A process decodes carefully where an earlier one has crashed: in one thread, so that the packet at the decoder is the
-one it crashes on, and without packets that are known to be damaged. Who starts these processes says so by `begin`.
+one that it crashes on. The next process leaves that packet out. Who starts them says so by `begin`.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import av
-from av.packet import Packet
-from av.video.stream import VideoStream
+if TYPE_CHECKING:  # processes that only wait for others have no codecs
+    import av
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 LAYOUT = struct.Struct("<?qqqq")
-NONE = -(2**63)  # a time stamp that is not there
+NONE = -(2**63)  # what is not told
 
 
 @dataclass(frozen=True)
 class Place:
     """What tells a packet from the others of its film."""
 
-    position: int  # bytes from the start of the file; NONE where the container does not say
+    position: int  # bytes from the start of the file
     pts: int
     dts: int
     size: int  # bytes
@@ -35,15 +36,12 @@ class Place:
 
 
 class Care:
-    """What a process and those that come after it have in common, if it is made before they are forked.
-
-    Attributes:
-        left_out: packets that a decoder has crashed on.
-    """
+    """What is known of the packets that decoders have crashed on, in memory that forked processes have in common."""
 
     def __init__(self) -> None:
         self.memory = mmap.mmap(-1, LAYOUT.size)
-        self.left_out: set[Place] = set()
+        self.crashed_on: list[Place] = []
+        self.in_gap = False
 
     def note(self, place: Place) -> None:
         """The packet at `place` goes to a decoder."""
@@ -53,17 +51,34 @@ class Care:
         """No packet is at a decoder."""
         self.memory[0] = 0
 
-    def at_decoder(self) -> Place | None:
-        """The packet that was at a decoder when the process ended."""
+    def learn(self) -> bool:
+        """Whether the process that has crashed had a packet at a decoder; the next one leaves it out."""
         noted, *place = LAYOUT.unpack(self.memory[:])
-        return Place(*place) if noted else None
+        if noted:
+            self.crashed_on.append(Place(*place))
+            self.clear()
+        return bool(noted)
+
+    def leaves_out(self, packet: Packet[Any]) -> bool:
+        """Whether `packet` must not go to a decoder.
+
+        The first one that was crashed on stays out alone. Where that did not do, what a decoder keeps is damaged, and
+        with each further one all stay out up to the next key frame.
+        """
+        place = Place.of(packet)
+        if self.in_gap and packet.is_keyframe:
+            self.in_gap = False
+        if place in self.crashed_on:
+            self.in_gap = place != self.crashed_on[0]
+            return True
+        return self.in_gap
 
 
 care: Care | None = None
 
 
-def begin(given: Care) -> None:
-    """Decode carefully from now on, in all of this process."""
+def begin(given: Care | None) -> None:
+    """Decode carefully from now on, in all of this process; None: as usual."""
     global care
     care = given
 
@@ -74,8 +89,8 @@ def is_careful() -> bool:
 
 
 def leaves_out(packet: Packet[Any]) -> bool:
-    """Whether `packet` must not go to a decoder."""
-    return care is not None and (packet.is_corrupt or Place.of(packet) in care.left_out)
+    """Whether `packet` must not go to a decoder; an empty one, which asks for what that still holds, always may."""
+    return care is not None and packet.size > 0 and care.leaves_out(packet)
 
 
 def send(stream: VideoStream, packet: Packet[Any] | None) -> list[av.VideoFrame]:

@@ -17,7 +17,7 @@ from av.stream import Disposition, Stream
 from vidcolor.atomic import is_special
 from vidcolor.errors import InputError
 from vidcolor.video.address import mask
-from vidcolor.video.careful import send
+from vidcolor.video.careful import is_careful, leaves_out, send
 from vidcolor.video.device import no_nvdec, off_card
 from vidcolor.video.faults import reason
 from vidcolor.video.formats import to_native
@@ -59,6 +59,7 @@ class Reader:
         damaged: frames and packets so far that could not be decoded cleanly.
         resized: frames so far that came in another size and were scaled.
         retimed: frames so far that had no time stamp of their own, or one out of order.
+        left_out: time stamps (as of frames) of packets so far that a decoder would crash on; see video.careful.
         off_card: with `hwaccel`, how many frames so far came to the CPU's memory, by the reason.
         no_card: with `hwaccel`, why the whole film is decoded on the CPU, if it is.
 
@@ -73,6 +74,7 @@ class Reader:
         self.path = mask(str(path)) if is_address(str(path)) else str(path)
         self.gives_frames, self.gives_packets = frames, packets
         self.damaged = self.resized = self.retimed = 0
+        self.left_out: list[int] = []
         self.last_pts: int | None = None
         self.off_card: Counter[str] = Counter()
         self.covers: dict[int, bytes] = {}
@@ -96,6 +98,8 @@ class Reader:
         self.stream = main_video(self.container, self.path)
         if connection and connection.live:
             self.stream.thread_type = "SLICE"  # frame threads would hold back a frame each
+        if is_careful():
+            self.stream.thread_count = 1
         info = describe(self.container, self.stream, self.path)
         if connection and connection.like is not None:
             return replace(connection.like, time_base=info.time_base)
@@ -224,6 +228,9 @@ class Reader:
             pass  # not seekable: frames before the start are decoded and dropped
 
     def decode(self, packet: Packet[Stream] | None) -> Iterator[av.VideoFrame]:
+        if packet is not None and leaves_out(packet):
+            self.left_out.append((packet.pts or packet.dts or 0) - round(self.trim.shift / self.info.time_base))
+            return
         try:
             frames = send(self.stream, packet)
         except av.error.InvalidDataError:

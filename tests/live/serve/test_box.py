@@ -100,8 +100,8 @@ def test_this_linux_has_means():
 
 
 def test_a_decoder_that_crashes_ends_its_job_alone(colorizer, long_film, short_film, photo, monkeypatch, tmp_path):
-    where = "stream.width == 320 and packet.pts > 4000"  # ms: in the middle of the long film
-    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "SIGSEGV", where=where))
+    where = "stream.width == 320 and (packet.pts or 0) > 4000"  # ms: in the middle of the long film
+    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "SIGSEGV", where))
 
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor:
@@ -121,7 +121,7 @@ def test_a_decoder_that_crashes_ends_its_job_alone(colorizer, long_film, short_f
 
 
 def test_so_does_the_decoder_of_a_still(colorizer, photo, short_film, monkeypatch, tmp_path):
-    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "SIGABRT", still=True))
+    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "SIGABRT", "vidcolor.stills.image:read_still"))
 
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor:
@@ -190,7 +190,7 @@ def test_sizes_that_a_header_only_claims_are_refused_before_anything_is_decoded(
 
 @pytest.mark.parametrize("how", ["says nothing", "takes the processor's time"])
 def test_what_takes_for_ever_ends(colorizer, photo, short_film, monkeypatch, tmp_path, how):
-    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "hang", where="packet.pts > 0"))
+    monkeypatch.setenv("PYTHONPATH", crashing(tmp_path / "hook", "hang", "packet.pts"))
     monkeypatch.setattr(app, "SWEEP_SECONDS", 0.1)
     limits = Limits(silent_seconds=1.5 if how == "says nothing" else 60.0)
     if how != "says nothing":
