@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.live.server import is_over, run, running, until_job, upload, visiting
 from vidcolor.live.serve import uploads
 from vidcolor.live.serve.limits import Limits
+from vidcolor.live.serve.probe import probe_still
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
 
@@ -59,6 +61,24 @@ def test_what_is_no_film_or_still_is_refused(colorizer, photo, short_film, tmp_p
             assert (await upload(visitor, photo))[0] == 201
 
     run(work)
+
+
+def test_the_page_offers_what_is_taken(colorizer, tmp_path):
+    """Every ending that it shows is one of a still that is looked into, and none is missing that is usual."""
+    shown = []
+
+    async def work():
+        async with running(colorizer) as site, visiting(site) as visitor, visitor.get("/api/limits") as answer:
+            shown.extend((await answer.json())["still_types"])
+
+    run(work)
+    assert {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".jp2", ".pgm", ".ppm"} <= set(shown)
+    assert not {".heic", ".psd", ".tga"} & set(shown)
+    for ending in shown:
+        if ending != ".pfm":
+            path = tmp_path / f"still{ending}"
+            Image.linear_gradient("L").save(path)
+            assert probe_still(path)["width"] == 256
 
 
 def test_a_file_that_hangs_the_one_who_looks_into_it(colorizer, photo, monkeypatch):

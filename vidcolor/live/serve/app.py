@@ -24,12 +24,11 @@ from vidcolor.live.serve.job import Job, job_options
 from vidcolor.live.serve.jobs import Jobs
 from vidcolor.live.serve.limits import JSON_BYTES, JSON_SECONDS, NO_STRENGTH, Limits, is_strength
 from vidcolor.live.serve.peers import SDP_BYTES, Peers
-from vidcolor.live.serve.probe import SHOWN
+from vidcolor.live.serve.probe import SHOWN, still_types
 from vidcolor.live.serve.store import Store
 from vidcolor.live.serve.uploads import Refused, clean_name, look_into, receive
 from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorOptions
-from vidcolor.stills.formats import STILLS
 
 PAGE = Path(__file__).parent / "page"
 SWEEP_SECONDS, EVENT_SECONDS, BEAT_SECONDS = 5.0, 0.25, 15.0
@@ -96,7 +95,7 @@ class Server:
         return web.json_response({
             "max_bytes": limits.max_bytes, "max_seconds": limits.max_seconds, "max_jobs": limits.max_visitor_jobs,
             "max_peers": limits.max_peers, "keep_seconds": limits.keep_seconds,
-            "film_types": FILMS, "still_types": STILLS, "strength": self.options.strength,
+            "film_types": FILMS, "still_types": still_types(), "strength": self.options.strength,
         })  # fmt: skip
 
     async def start_live(self, request: web.Request) -> web.Response:

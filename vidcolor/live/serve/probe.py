@@ -82,6 +82,16 @@ def readers() -> list[str]:
     return [name for name in sorted(av.formats_available) if set(name.split(",")) & set(FORMATS)]
 
 
+def still_types() -> list[str]:
+    """Endings of the stills that are taken here."""
+    from PIL import Image
+
+    from vidcolor.stills.formats import STILLS as KNOWN
+
+    names = Image.registered_extensions()
+    return [ending for ending in KNOWN if names.get(ending) in STILLS]
+
+
 def probe_still(path: Path) -> dict[str, Any]:
     """Size and ending of a still."""
     from PIL import Image
