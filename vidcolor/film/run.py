@@ -124,7 +124,7 @@ class Film:
     def run(self) -> Summary:
         if is_special(Path(self.source)):
             raise InputError(
-                f"{self.source}: is a pipe, and a film is read twice; save it first, or colour it alone on the command line"
+                f"{self.source}: is a pipe, and a film is read twice; save it first, or colour it alone by the command"
             )
         reader = self.open_reader()
         self.stack.callback(lambda: self.reader.close())
