@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from tests.conftest import SHARED
 from tests.stills.inputs import png_with, tiff
 from vidcolor.errors import InputError
-from vidcolor.stills.quiet import faults
+from vidcolor.pictures.quiet import faults
 from vidcolor.stills.read import read_still
 
 CASES = SHARED / "cases"

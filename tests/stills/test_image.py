@@ -13,8 +13,8 @@ from tests.conftest import SAMPLE
 from tests.films import read
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.errors import InputError, OutputError
+from vidcolor.pictures.profiles import neutral_curve
 from vidcolor.stills.image import color_picture
-from vidcolor.stills.profiles import neutral_curve
 from vidcolor.stills.read import read_still
 
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722])

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tests.stills.inputs import directory, exif, jpeg_with, png_with, tiff
+from vidcolor.pictures.profiles import srgb
 from vidcolor.provenance import credit
 from vidcolor.stills.exif import cleaned, tree
 from vidcolor.stills.metadata import SOFTWARE
-from vidcolor.stills.profiles import srgb
 from vidcolor.stills.read import read_still
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'

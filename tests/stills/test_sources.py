@@ -17,7 +17,7 @@ from PIL import Image
 from tests.conftest import ROOT
 from vidcolor import ColorizeOptions
 from vidcolor.errors import InputError, OutputError
-from vidcolor.stills import quiet, source
+from vidcolor.pictures import quiet, source
 from vidcolor.stills.image import colorize_still
 from vidcolor.stills.read import read_still
 

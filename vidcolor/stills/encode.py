@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from vidcolor.pictures.profiles import srgb
 from vidcolor.stills import jpeg, png
 from vidcolor.stills.metadata import Metadata
-from vidcolor.stills.profiles import srgb
 
 JPEG_QUALITY = 95
 MOST_DPI = 65535  # that a JPEG's header can name

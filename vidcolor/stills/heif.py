@@ -9,11 +9,11 @@ from types import ModuleType
 import numpy as np
 
 from vidcolor.errors import InputError
+from vidcolor.pictures.samples import Samples, decoding
+from vidcolor.pictures.source import check_size
 from vidcolor.stills.deep import split
 from vidcolor.stills.metadata import Metadata
 from vidcolor.stills.pixels import alpha_of, grey_of
-from vidcolor.stills.samples import Samples, decoding
-from vidcolor.stills.source import check_size
 
 PACKAGES = ("pillow_heif", "pi_heif")
 FILM = b"mpvd"  # the box of a film within a photograph

@@ -20,6 +20,8 @@ from vidcolor.errors import OutputError
 from vidcolor.frames.summary import Summary
 from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions, ColorOptions
+from vidcolor.pictures.profiles import srgb
+from vidcolor.pictures.source import name_of
 from vidcolor.provenance import credit, sidecar, versions
 from vidcolor.stills.arrays import ENCODING, narrow, picture_preview
 from vidcolor.stills.color import color_picture
@@ -27,9 +29,7 @@ from vidcolor.stills.content import is_still
 from vidcolor.stills.encode import write_picture
 from vidcolor.stills.formats import ALPHA, DEEP, LONGEST, PAGES, WRITES
 from vidcolor.stills.metadata import Metadata
-from vidcolor.stills.profiles import srgb
 from vidcolor.stills.read import Page, Still, read_still
-from vidcolor.stills.source import name_of
 from vidcolor.stills.tiff_file import TiffWriter
 from vidcolor.stills.verify import verify
 from vidcolor.video.target import check_target

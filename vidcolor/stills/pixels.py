@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import Image
 
+from vidcolor.pictures.profiles import GREY_MODES, cmyk_to_srgb
 from vidcolor.stills.arrays import to_grey
-from vidcolor.stills.profiles import GREY_MODES, cmyk_to_srgb
 
 STRIP = 512  # rows converted at a time, so that memory stays small beside the picture
-FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "TGA", "PCX", "SGI",
-           "PSD", "QOI")  # fmt: skip
-
-
-def open_picture(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
-    """A picture whose pixels are not decoded yet; call it within `quiet`."""
-    return Image.open(io.BytesIO(data), formats=formats or FORMATS)
 
 
 def grey_of(image: Image.Image, profile: bytes) -> np.ndarray:

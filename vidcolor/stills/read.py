@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from vidcolor.errors import InputError
+from vidcolor.pictures.profiles import neutral_curve
+from vidcolor.pictures.quiet import faults, quiet
+from vidcolor.pictures.samples import Samples, decoding, upright
+from vidcolor.pictures.source import check_size, name_of, open_picture, read_bytes
 from vidcolor.stills import deep, heif, jpeg, png, tiff_pages
 from vidcolor.stills.content import FILM, format_of
 from vidcolor.stills.exif import Block
 from vidcolor.stills.metadata import Metadata
-from vidcolor.stills.pixels import alpha_of, grey_of, open_picture
-from vidcolor.stills.profiles import neutral_curve
-from vidcolor.stills.quiet import faults, quiet
-from vidcolor.stills.samples import Samples, decoding, upright
-from vidcolor.stills.source import check_size, name_of, read_bytes
+from vidcolor.stills.pixels import alpha_of, grey_of
 from vidcolor.stills.tiff_tags import PROFILE, TiffPage
 
 WITHOUT_PROFILE = ("CMYK", "LAB")  # its profile is used on the way to grey, or is none for grey

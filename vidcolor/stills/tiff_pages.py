@@ -7,6 +7,9 @@ import struct
 import cv2
 import numpy as np
 
+from vidcolor.pictures.quiet import faults
+from vidcolor.pictures.samples import Samples
+from vidcolor.pictures.source import open_picture
 from vidcolor.stills.arrays import to_grey
 from vidcolor.stills.deep import samples, split
 from vidcolor.stills.exif import (
@@ -19,9 +22,7 @@ from vidcolor.stills.exif import (
     upright_value,
 )
 from vidcolor.stills.metadata import Metadata, iptc_of
-from vidcolor.stills.pixels import alpha_of, grey_of, lightness_signal, open_picture, stretch
-from vidcolor.stills.quiet import faults
-from vidcolor.stills.samples import Samples
+from vidcolor.stills.pixels import alpha_of, grey_of, lightness_signal, stretch
 from vidcolor.stills.tiff_samples import colours, is_wanted, unpack
 from vidcolor.stills.tiff_tags import (
     DNG,

@@ -9,7 +9,7 @@ import urllib.request
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vidcolor.errors import InputError
-from vidcolor.stills.source import read_bytes
+from vidcolor.pictures.source import read_bytes
 from vidcolor.video.address import mask
 
 TIMEOUT = 30.0  # seconds without an answer

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import Image
+
 from vidcolor.errors import InputError
 
 MAX_BYTES = 8 * 2**30  # of a file; a pipe may go on for ever
 CHUNK = 1 << 20  # bytes read at a time
 MAX_PIXELS = 10**9
 BYTES_A_PIXEL = 14  # taken at most while a picture of 16 bits is coloured
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "DIB", "PPM", "JPEG2000", "AVIF", "TGA", "PCX", "SGI",
+           "PSD", "QOI")  # fmt: skip
 REASONS = {
     errno.ENOENT: "no such file; check the name",
     errno.EACCES: "no permission to read it; change its permissions or copy it",
@@ -80,6 +84,11 @@ def standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise InputError("standard input: is closed; pipe a picture in, or name a file")
     return sys.stdin.buffer
+
+
+def open_picture(data: bytes, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """A picture whose pixels are not decoded yet; call it within `quiet`."""
+    return Image.open(io.BytesIO(data), formats=formats or FORMATS)
 
 
 def check_size(name: str, width: int, height: int) -> None:
