@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import unquote, urlsplit
 
 import av
 import numpy as np
@@ -189,6 +190,28 @@ def test_luma_of_a_live_film_is_untouched(color, cast, tmp_path):
         sent = {luma_of(f).tobytes() for f in film.decode(video=0)}
     assert all(luma.tobytes() in sent for luma in read(out).luma)
     assert os.path.getsize(out)
+
+
+@pytest.mark.parametrize("name", ["100%", "a #1?", "12:30", "%d", "Käthe"])
+def test_a_playlist_of_any_name(color, cast, tmp_path, name):
+    """Players find its segments: nothing in their names means something in a URL. Another playlist's stay."""
+    color(cast, tmp_path / f"{name}.m3u8", end=0.5)
+    color(cast, tmp_path / "other.m3u8", end=0.5)
+    color(cast, tmp_path / f"{name}.m3u8", end=0.5, overwrite=True)
+    assert len(read(tmp_path / f"{name}.m3u8").frames) == len(read(tmp_path / "other.m3u8").frames) > 10
+    lines = (tmp_path / f"{name}.m3u8").read_text().splitlines()
+    (segment,) = [line for line in lines if not line.startswith("#")]
+    assert unquote(urlsplit(segment).path) == segment
+    assert (tmp_path / segment).is_file()
+
+
+def test_a_folder_that_a_playlist_cannot_lie_in(color, cast, tmp_path):
+    (tmp_path / "100%d").mkdir()
+    with pytest.raises(OutputError, match="%d in its folder's name would be taken for a number; choose another"):
+        color(cast, tmp_path / "100%d" / "out.m3u8")
+    (tmp_path / "100%").mkdir()
+    color(cast, tmp_path / "100%" / "out.m3u8", end=0.5)
+    assert len(read(tmp_path / "100%" / "out.m3u8").frames) > 10
 
 
 def test_a_playlist_onto_a_full_disk(cast, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ BY_SCHEME = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts", "srt": "mpegts", 
 SEGMENT = 4  # seconds
 WINDOW = 6  # segments in the playlist of a live stream
 SCARCE = 100_000  # bytes of room under which a disk is called full
+NUMBERED = re.compile(r"%\d*[dv]")  # what FFmpeg's playlist muxer replaces in names; there is no way to escape it
 INTERLEAVE = "500000"  # microseconds that one stream may wait for another that says nothing
 
 
@@ -64,6 +66,14 @@ class Outlet:
         return Path(self.address).absolute().parent if self.format == "hls" and not scheme(self.address) else None
 
     @property
+    def segment(self) -> str:
+        """What the names of a local playlist's segments begin with: its own name, and nothing that means something in a
+        URL, which the playlist names them by."""
+        stem = Path(self.address).stem
+        clean = re.sub(r"[^\w.-]", "_", stem)
+        return stem if clean == stem else f"{clean}-{zlib.crc32(os.fsencode(stem)):08x}"
+
+    @property
     def plain(self) -> bool:
         """Its players want 8-bit 4:2:0."""
         return self.format in ("flv", "hls", "rtsp", "rtp_mpegts", "mpegts")
@@ -81,6 +91,10 @@ class Outlet:
         """Refuse a playlist that must not or cannot be written."""
         if self.folder is not None:
             check_target(Path(self.address), overwrite=overwrite, source=source)
+            if found := NUMBERED.search(str(self.folder)):
+                raise OutputError(
+                    f"{self.name}: {found[0]} in its folder's name would be taken for a number; choose another folder"
+                )
 
     def container_options(self, *, live: bool) -> dict[str, str]:
         options = {"max_interleave_delta": INTERLEAVE} if live else {}
@@ -100,7 +114,7 @@ class Outlet:
         if not live:
             options["hls_playlist_type"] = "vod"
         if self.folder is not None:
-            options["hls_segment_filename"] = str(self.folder / f"{escaped(Path(self.address).stem)}-%05d.ts")
+            options["hls_segment_filename"] = f"{self.folder / self.segment}-%05d.ts"
         else:
             options["method"] = "PUT"
         return options
@@ -129,7 +143,7 @@ class Outlet:
 
     def segments(self) -> list[os.DirEntry[str]]:
         """The files of a local playlist's segments."""
-        own = re.compile(re.escape(Path(self.address).stem) + r"-\d{5,}\.ts(\.tmp)?")
+        own = re.compile(re.escape(self.segment) + r"-\d{5,}\.ts(\.tmp)?")
         return [entry for entry in os.scandir(self.folder) if own.fullmatch(entry.name)]
 
     def remove_playlist(self) -> None:
@@ -140,7 +154,3 @@ class Outlet:
             Path(entry.path).unlink(missing_ok=True)
         for name in (self.address, f"{self.address}.tmp"):
             Path(name).unlink(missing_ok=True)
-
-
-def escaped(stem: str) -> str:
-    return stem.replace("%", "%%")
