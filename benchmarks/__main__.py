@@ -13,6 +13,7 @@ from benchmarks.network import network
 from benchmarks.plots import draw_all
 from benchmarks.quality import quality
 from benchmarks.report import write_readme
+from benchmarks.resume.run import resume
 from benchmarks.segments import segments
 from benchmarks.shots import shots
 from benchmarks.temporal.run import temporal
@@ -37,6 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     parts = commands.add_parser("segments", help="what encoding in segments costs in bytes, time and colour")
     parts.add_argument("--seconds", type=float, default=300, help="of the film (default: %(default)s)")
     parts.add_argument("--runs", type=int, default=3)
+    killed = commands.add_parser("resume", help="a film killed and without power at random moments, and its room")
+    killed.add_argument("--kills", type=int, default=30)
+    killed.add_argument("--cuts", type=int, default=12, help="of the power (default: %(default)s)")
+    killed.add_argument("--seed", type=int, default=1, help="of the moments (default: %(default)s)")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -80,6 +85,9 @@ def main(argv: list[str] | None = None) -> int:
     elif args.command == "segments":
         clip = args.clips / "his_girl_friday.mp4"
         save("segments", segments(clip, args.work, seconds=args.seconds, runs=args.runs))
+    elif args.command == "resume":
+        clip = args.clips / "his_girl_friday.mp4"
+        save("resume", resume(clip, args.work / "resume", kills=args.kills, cuts=args.cuts, seed=args.seed))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "live":

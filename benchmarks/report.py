@@ -16,6 +16,7 @@ TEMPLATES = {  # of each result, in the order of the README
     "int8": "int8",
     "peers": "peers",
     "segments": "segments",
+    "resume": "resume",
     "memory": "memory",
     "quality": "quality",
     "temporal": "temporal",

@@ -16,7 +16,7 @@ from filelock import FileLock
 from vidcolor.atomic import partial_name, partial_path, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.batch import LONGEST, fitted
-from vidcolor.film.names import NOTE, PLAN, SEGMENTS, SUFFIX
+from vidcolor.film.names import NOTE, PLAN, SEGMENTS, SUFFIX, is_work
 from vidcolor.film.owner import hold, let_go
 from vidcolor.film.packets import DamagedPackets, check, sync_folder
 from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
@@ -124,6 +124,9 @@ def tidy(folder: Path, target: Path) -> None:
     if note and note.made and note.made.is_at(target):
         with suppress(OutputError), locked(folder):
             clear(folder)
+    elif not note and is_work(folder) and not (folder / PLAN).exists():
+        with suppress(OutputError), locked(folder):
+            pass  # the lock was the last that was left
 
 
 def refused(folder: Path, error: OSError) -> OutputError:
@@ -140,12 +143,13 @@ def forget(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove what is ours in `folder`, which is locked, but for the lock; the note goes last.
 
-    So a run that is stopped in here is known as complete by the next one.
+    So a run that is stopped in here is known as complete by the next one, after a power cut too.
     """
     note = Note.read(folder)
     with suppress(OSError):
         forget(folder)
         (folder / SEGMENTS).rmdir()
+        sync_folder(folder)
     with suppress(OSError):
         if note is not None:
             temporary_of(note).unlink(missing_ok=True)
