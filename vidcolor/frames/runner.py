@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import av
 
+from vidcolor.color.encoding import prepare_lab
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.item import Prepared
@@ -45,6 +46,7 @@ class Runner:
         """Call `write` with every item and `finish` at the end, in a thread of its own."""
 
         def work() -> None:
+            prepare_lab()  # while the network is compiled
             for item in self.colored:
                 write(item)
             finish()
