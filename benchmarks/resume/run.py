@@ -128,7 +128,7 @@ def disturbed(
         killed_after(chance.uniform(0, run.seconds), command(run.film, target))
     else:
         watched(command(run.film, target), root, notes, moment or chance.choice(run.moments(kind)))
-    begun = len(list((folder_of(target) / SEGMENTS).glob("*")))
+    begun = len(run.ends) if target.exists() else len(list((folder_of(target) / SEGMENTS).glob("*")))
     if cut:
         disk.replay(read_log(notes / "log"))
         disk.cut(notes, chance if cut == "chance" else None)

@@ -1,5 +1,6 @@
 """Work folders: their names, what a crash leaves in them, and what is removed."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from vidcolor.errors import OutputError
 from vidcolor.film import run as film_run
 from vidcolor.film.jobs import unfinished
 from vidcolor.film.plan import FilmPlan, read_plan
-from vidcolor.film.work import Note, clear, folder_of, locked
+from vidcolor.film.work import Note, clear, folder_of, locked, tidy
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,25 @@ def test_what_is_not_ours_stays(tmp_path):
         clear(folder)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"out.mkv", "out.mkv.vidcolor/mine.txt", "out.mkv.vidcolor/segments/mine.packet"}
+
+
+@pytest.mark.parametrize("left", [(), ("guard",), ("lock", "guard")])
+def test_the_last_that_a_crash_can_leave_goes(tmp_path, left):
+    folder = tmp_path / "out.mkv.vidcolor"
+    folder.mkdir()
+    for name in left:
+        (folder / name).write_text("")
+    tidy(folder, tmp_path / "out.mkv")
+    assert not folder.exists()
+
+
+def test_what_is_begun_is_not_tidied(tmp_path):
+    for name in ("plan.jsonl", "job.json", "mine.txt"):
+        folder = tmp_path / f"{name}.vidcolor"
+        folder.mkdir()
+        (folder / name).write_text(json.dumps({"target": str(tmp_path / "out.mkv"), "token": "0", "made": None}))
+        tidy(folder, tmp_path / "out.mkv")
+        assert [path.name for path in folder.iterdir()] == [name]
 
 
 def test_a_temporary_file_that_a_crash_has_left_goes(tmp_path):

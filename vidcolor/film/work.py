@@ -127,6 +127,8 @@ def tidy(folder: Path, target: Path) -> None:
     elif not note and is_work(folder) and not (folder / PLAN).exists():
         with suppress(OutputError), locked(folder):
             pass  # the lock was the last that was left
+    with suppress(OSError):
+        folder.rmdir()  # where nothing is in it
 
 
 def refused(folder: Path, error: OSError) -> OutputError:
