@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -12,14 +11,11 @@ from typing import overload
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from vidcolor.atomic import write_whole
 from vidcolor.color.proxy import LumaProxy
 from vidcolor.errors import OutputError
 from vidcolor.options import SHEETS, SHOT_LIST
 from vidcolor.shots.cutlist import ShotList, write_shots
-from vidcolor.shots.sheet import shot_sheet
 from vidcolor.video.target import check_target
 
 WIDTH = 400  # pixels of a thumbnail
@@ -107,6 +103,8 @@ class ShotReport:
                 if path.suffix.lower() == SHOT_LIST:
                     write_shots(path, shots, overwrite=self.overwrite)
                 else:
+                    from vidcolor.shots.sheet import shot_sheet, write_sheet  # brings Pillow, which few films need
+
                     write_sheet(path, shot_sheet(self.middles, shots), overwrite=self.overwrite)
             except OutputError as error:
                 failed.append(str(error))
@@ -170,26 +168,11 @@ def thumbnail(proxy: LumaProxy, ab: np.ndarray) -> np.ndarray:
 
 
 def decode(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(jpeg)))
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None  # it is one of ours
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def encode(rgb: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "JPEG", quality=QUALITY)
-    return out.getvalue()
-
-
-def write_sheet(path: Path, pages: list[bytes], *, overwrite: bool = True) -> None:
-    """One PDF; or one picture a page, NAME.png, or NAME-1.png, NAME-2.png and so on."""
-    form = SHEETS[path.suffix.lower()]
-    pictures = [Image.open(io.BytesIO(page)) for page in pages]
-    if form == "PDF":
-        out = io.BytesIO()
-        pictures[0].save(out, form, save_all=True, append_images=pictures[1:], resolution=150)
-        write_whole(path, out.getvalue(), overwrite=overwrite)
-        return
-    for number, picture in enumerate(pictures, 1):
-        out = io.BytesIO()
-        picture.save(out, form, quality=QUALITY)
-        place = path.with_stem(f"{path.stem}-{number}") if len(pages) > 1 else path
-        write_whole(place, out.getvalue(), overwrite=overwrite)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+    return jpeg.tobytes()

@@ -1,19 +1,23 @@
-"""Draws the contact sheet: each shot by its middle frame, with its number and time code, on A4 pages."""
+"""Draws and writes the contact sheet: each shot by its middle frame, with number and time code, on A4 pages."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vidcolor.atomic import write_whole
+from vidcolor.options import SHEETS
 from vidcolor.shots.cutlist import Shot, ShotList
 
 PAGE = (1240, 1754)  # A4 at 150 dots an inch
 MARGIN, GAP, CAPTION, HEADING = 70, 18, 46, 70  # pixels
 COLUMNS = 4
+QUALITY = 92  # of JPEGs
 INK, PALE = (20, 20, 20), (110, 110, 110)
 
 
@@ -44,6 +48,22 @@ def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str =
             _caption(page, (left, top + height + 4), i + 1, shots.shots[i], shots.rate)
         drawn.append(_encoded(page, form))
     return drawn
+
+
+def write_sheet(path: Path, pages: list[bytes], *, overwrite: bool = True) -> None:
+    """One PDF; or one picture a page, NAME.png, or NAME-1.png, NAME-2.png and so on."""
+    form = SHEETS[path.suffix.lower()]
+    pictures = [Image.open(io.BytesIO(page)) for page in pages]
+    if form == "PDF":
+        out = io.BytesIO()
+        pictures[0].save(out, form, save_all=True, append_images=pictures[1:], resolution=150)
+        write_whole(path, out.getvalue(), overwrite=overwrite)
+        return
+    for number, picture in enumerate(pictures, 1):
+        out = io.BytesIO()
+        picture.save(out, form, quality=QUALITY)
+        place = path.with_stem(f"{path.stem}-{number}") if len(pages) > 1 else path
+        write_whole(place, out.getvalue(), overwrite=overwrite)
 
 
 def time_code(shot: Shot, rate: Fraction | None) -> str:
