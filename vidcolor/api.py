@@ -132,7 +132,7 @@ class Colorizer:
         if smoothing is not None:
             options = replace(options, smoothing=smoothing)
         memory = ArrayFrames(options.size)
-        colorizer = FrameColorizer(memory, lambda x: Network(self.backend, memory.size)(x), options, live=True)
+        colorizer = FrameColorizer(memory, lambda n, x: Network(self.backend, memory.size)(n, x), options, live=True)
         for number, picture in enumerate(pictures):
             for item in colorizer.push(colorizer.prepare(number, ArrayFrame(picture))):
                 yield from colorizer.merge(item)

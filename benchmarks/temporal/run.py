@@ -60,7 +60,7 @@ def smoother_ms(options: ColorizeOptions, clip: Clip) -> float:
     ab = cv2.resize(clip.truth.ab[0], (SIZE[0] // 4, SIZE[1] // 4), interpolation=cv2.INTER_AREA)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    stabilizer = Stabilizer(lambda x: np.stack([ab] * len(x)), options)
+    stabilizer = Stabilizer(lambda _, x: np.stack([ab] * len(x)), options)
     began = time.process_time()
     for number, lightness in enumerate(frames):
         stabilizer.push(number, lightness, "" if number else "first")

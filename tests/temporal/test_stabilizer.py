@@ -23,7 +23,7 @@ def frames(seed, count, drift=0):
     return [np.ascontiguousarray(wide[:224, i * drift : i * drift + 384]) for i in range(count)]
 
 
-def colour_by_lightness(lightness):
+def colour_by_lightness(numbers, lightness):
     return np.stack([np.dstack((x[::4, ::4] - 50, 50 - x[::4, ::4])) for x in lightness])
 
 
@@ -67,9 +67,9 @@ def test_brightness_flicker_does_not_become_colour_flicker(live):
     found = {}
     for smoother, pictures in seen.items():
 
-        def predict(lightness, pictures=pictures):
+        def predict(numbers, lightness, pictures=pictures):
             pictures += lightness
-            return colour_by_lightness(lightness)
+            return colour_by_lightness(numbers, lightness)
 
         found[smoother] = change([c.ab for c in run(flickering, predict, live=live, smoother=smoother, every=None)])
     assert found["none"] > 1

@@ -12,8 +12,8 @@ from vidcolor.frames.host import FrameMemory
 from vidcolor.frames.item import Colored, Prepared
 from vidcolor.options import ColorOptions
 from vidcolor.shots.detector import LiveShots, ShotDetector, Shots
+from vidcolor.temporal.causal import Predict
 from vidcolor.temporal.clock import Clock
-from vidcolor.temporal.smoothers import Predict
 from vidcolor.temporal.stabilizer import Stabilizer, StableColor
 
 

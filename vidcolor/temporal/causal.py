@@ -14,14 +14,14 @@ MAX_INTERVAL = 4  # frames from one prediction to the next, where motion sets th
 CONFIDENT = 0.5  # confidence from which a warped colour changes in steps only
 MAX_OCCLUDED = 0.04  # share of the picture below CONFIDENT that brings the next prediction forward
 
-
+Predict = Callable[[list[int], list[np.ndarray]], np.ndarray]  # numbers and L* (h, w) of frames: a*b* (n, h', w', 2)
 Smoothed = tuple[int, np.ndarray]  # number of a frame, and its a*b* (h', w', 2)
 
 
 class NoSmoother:
     """Every frame as predicted, in batches."""
 
-    def __init__(self, predict: Callable[[list[np.ndarray]], np.ndarray], batch: int) -> None:
+    def __init__(self, predict: Predict, batch: int) -> None:
         self.predict, self.batch = predict, batch
         self.held: dict[int, np.ndarray] = {}
 
@@ -31,7 +31,7 @@ class NoSmoother:
 
     def finish(self) -> list[Smoothed]:
         held, self.held = self.held, {}
-        return list(zip(held, self.predict(list(held.values())), strict=True)) if held else []
+        return list(zip(held, self.predict(list(held), list(held.values())), strict=True)) if held else []
 
 
 class EmaSmoother:
@@ -40,12 +40,12 @@ class EmaSmoother:
     k is `amount`, and less where the luma has changed. It follows no motion: it is the yardstick for the others.
     """
 
-    def __init__(self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float) -> None:
+    def __init__(self, predict: Predict, amount: float) -> None:
         self.predict, self.amount = predict, np.float32(amount)
         self.past: tuple[np.ndarray, np.ndarray] | None = None
 
     def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
-        ab = self.predict([lightness])[0]
+        ab = self.predict([number], [lightness])[0]
         grid_lightness = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
         if self.past is not None:
             past_lightness, past_ab = self.past
@@ -81,9 +81,7 @@ class FlowSmoother:
     matched all along, it does so in n equal steps: one step every n frames would be seen as a pulse.
     """
 
-    def __init__(
-        self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float, every: int | None = None
-    ) -> None:
+    def __init__(self, predict: Predict, amount: float, every: int | None = None) -> None:
         self.predict, self.amount, self.every = predict, amount, every
         self.motion = Motion()
         self.finish()
@@ -95,12 +93,12 @@ class FlowSmoother:
 
     def push(self, number: int, lightness: np.ndarray) -> list[Smoothed]:
         if self.past is None:
-            self.past = self.begin(lightness)
+            self.past = self.begin(number, lightness)
             return [(number, self.past.ab)]
         self.past = self.warp(self.past, lightness)
         self.steps += 1
         if self.needs_prediction(float((self.past.confidence < CONFIDENT).mean())):
-            self.past = self.update(self.past, self.predict([lightness])[0])
+            self.past = self.update(self.past, self.predict([number], [lightness])[0])
             self.steps = 0
         return [(number, self.past.ab)]
 
@@ -108,8 +106,8 @@ class FlowSmoother:
         """Whether the network must see this frame; `occluded` is the share of it without a confident colour."""
         return self.steps >= (self.every or MAX_INTERVAL) or (self.every is None and occluded > MAX_OCCLUDED)
 
-    def begin(self, lightness: np.ndarray) -> Past:
-        ab = self.predict([lightness])[0]
+    def begin(self, number: int, lightness: np.ndarray) -> Past:
+        ab = self.predict([number], [lightness])[0]
         cells = motion.to_grid(lightness, ab.shape[1], ab.shape[0])
         return Past(self.motion.grey(cells), cells, ab, np.ones_like(cells), np.zeros_like(ab), 0)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from vidcolor.temporal import motion
-from vidcolor.temporal.causal import Smoothed
+from vidcolor.temporal.causal import Predict, Smoothed
 from vidcolor.temporal.motion import Motion, pad, warp_planes
 
 MAX_SPAN = 11  # frames from one anchor to the next, where motion sets the pace
@@ -78,9 +77,7 @@ class LookaheadSmoother:
     over a span, so fewer predictions flicker less.
     """
 
-    def __init__(
-        self, predict: Callable[[list[np.ndarray]], np.ndarray], amount: float, every: int | None = None
-    ) -> None:
+    def __init__(self, predict: Predict, amount: float, every: int | None = None) -> None:
         self.predict, self.amount, self.every = predict, amount, every
         self.motion = Motion()
         self.reset()
@@ -110,7 +107,7 @@ class LookaheadSmoother:
         return done
 
     def first_anchor(self, number: int, lightness: np.ndarray) -> AnchorFrame:
-        ab = self.predict([lightness])[0]
+        ab = self.predict([number], [lightness])[0]
         return AnchorFrame(number, ab, ab, np.ones(ab.shape[:2], np.float32))
 
     def frame(self, number: int, lightness: np.ndarray) -> Frame:
@@ -156,7 +153,7 @@ class LookaheadSmoother:
     def advance(self, span: Span, frame: Frame) -> list[Smoothed]:
         """Add an anchor at the end of `span`. The anchor before it now has neighbours on both sides."""
         assert self.anchor is not None
-        ab, fade = self.predict([frame.lightness])[0], np.float32(self.amount ** len(span))
+        ab, fade = self.predict([frame.number], [frame.lightness])[0], np.float32(self.amount ** len(span))
         weight = fade * span.to_last[0][..., 2]
         total = self.anchor.total + weight[..., None] * warp_planes(ab, span.to_last[0][..., :2])
         done = self.emit(total / (self.anchor.weight + weight)[..., None])

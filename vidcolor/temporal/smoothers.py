@@ -8,10 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from vidcolor.options import ColorOptions
-from vidcolor.temporal.causal import EmaSmoother, FlowSmoother, NoSmoother, Smoothed
+from vidcolor.temporal.causal import EmaSmoother, FlowSmoother, NoSmoother, Predict, Smoothed
 from vidcolor.temporal.lookahead import LookaheadSmoother
-
-Predict = Callable[[list[np.ndarray]], np.ndarray]  # L* pictures (h, w) of one size to a*b* (n, h', w', 2)
 
 
 class Smoother(Protocol):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidcolor.options import ColorOptions
-from vidcolor.temporal.causal import Smoothed
+from vidcolor.temporal.causal import Predict, Smoothed
 from vidcolor.temporal.clock import Clock
 from vidcolor.temporal.deflicker import Deflicker
-from vidcolor.temporal.smoothers import Predict, make_smoother, smoother_name
+from vidcolor.temporal.smoothers import make_smoother, smoother_name
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Stabilizer:
         self.kinds: dict[int, str] = {}  # how shots begin, of frames that the smoother holds
         name = smoother_name(options, live=live)
         self.deflicker = Deflicker() if name != "none" else None  # without smoothing each frame stands alone
-        self.smoother = make_smoother(name, lambda x: self.clock.time("network", predict, x), options, live=live)
+        self.smoother = make_smoother(name, lambda n, x: self.clock.time("network", predict, n, x), options, live=live)
 
     def push(self, number: int, lightness: np.ndarray, kind: str) -> list[StableColor]:
         """Take frame `number` with L* ``(h, w)`` of its luma proxy; returns the frames that are ready, in order.
