@@ -65,6 +65,7 @@ class AtomicFile:
                     return
                 keep_permissions(self.place, self.partial)
                 put(self.partial, self.place, overwrite=self.overwrite)
+                self.discard()  # its other name, before the folder is synced
                 with suppress(OSError):  # some systems cannot sync a folder
                     sync(self.place.parent)
         finally:

@@ -153,8 +153,9 @@ def clear(folder: Path) -> None:
         (folder / SEGMENTS).rmdir()
         sync_folder(folder)
     with suppress(OSError):
-        if note is not None:
-            temporary_of(note).unlink(missing_ok=True)
+        if note is not None and (temporary := temporary_of(note)).exists():
+            temporary.unlink(missing_ok=True)
+            sync_folder(temporary.parent)
         for path in folder.glob(partial_name("*")):
             path.unlink(missing_ok=True)
         (folder / NOTE).unlink(missing_ok=True)
