@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 
+import cv2
 import pytest
 from PIL import Image
 
 from tests.commands import vidcolor
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
+from vidcolor.cli.faults import line_for
 from vidcolor.cli.terminal import Terminal
 
 ENTRY = "from vidcolor.cli.main import entry; entry()"
@@ -35,6 +37,19 @@ def test_a_full_disk_behind_standard_output(args, tmp_path, short_film):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "vidcolor: standard output: cannot be written, No space left on device; check the disk\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("Exception from core.cpp:117:\nstd::bad_alloc\n"), OSError(12, "Cannot allocate memory"),
+     cv2.error("OpenCV(5.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 999 bytes")],
+    ids=lambda e: type(e).__name__,
+)  # fmt: skip
+def test_too_little_memory_is_no_fault_of_ours(error):
+    assert line_for("film.mp4", error) == (
+        "film.mp4: there is not enough memory for it; close other programs, or give a smaller --size"
+    )
+    assert "internal fault" in line_for("film.mp4", RuntimeError("something else"))
 
 
 def test_a_terminal_without_the_characters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from vidcolor.cli.terminal import Terminal, standard_output
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
 
+NO_MEMORY = ("bad_alloc", "Insufficient memory", "out of memory", "Failed to allocate")  # C++, OpenCV, CUDA and torch
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130  # exit status
 
 
@@ -27,10 +29,18 @@ def line_for(source: str, error: Exception) -> str:
     """
     if isinstance(error, VidcolorError):
         return str(error)
+    if lacks_memory(error):
+        return f"{source}: there is not enough memory for it; close other programs, or give a smaller --size"
     if os.environ.get("VIDCOLOR_DEBUG"):
         raise error
     kind = type(error).__name__
     return f"{source}: internal fault, {kind}: {error}; please report it (VIDCOLOR_DEBUG=1 shows where)"
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether memory has run out; libraries in C++ say it in their own words."""
+    ran_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return ran_out or any(word in str(error) for word in NO_MEMORY)
 
 
 def told(terminal: Terminal, work: Callable[[], int]) -> int:
