@@ -41,7 +41,8 @@ def test_a_full_disk_behind_standard_output(args, tmp_path, short_film):
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("Exception from core.cpp:117:\nstd::bad_alloc\n"), OSError(12, "Cannot allocate memory"),
+    [MemoryError(), RuntimeError("Exception from core.cpp:117:\nstd::bad_alloc\n"),
+     OSError(12, "Cannot allocate memory"),
      cv2.error("OpenCV(5.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 999 bytes")],
     ids=lambda e: type(e).__name__,
 )  # fmt: skip
