@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import cv2
 import pytest
@@ -14,8 +15,10 @@ from PIL import Image
 from tests.commands import vidcolor
 from tests.conftest import ROOT, SAMPLE
 from tests.films import read
-from vidcolor.cli.faults import line_for
+from vidcolor.cli.faults import Stop, line_for
+from vidcolor.cli.main import main
 from vidcolor.cli.terminal import Terminal
+from vidcolor.video.muxer import Muxer
 
 ENTRY = "from vidcolor.cli.main import entry; entry()"
 
@@ -170,3 +173,34 @@ def test_a_still_through_a_pipe(tmp_path):
         done = subprocess.run(command, stdin=scan, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "out.png").mode == "RGB"
+
+
+def test_a_ctrl_c_that_a_library_swallows_ends_the_film_all_the_same(tmp_path, short_film, monkeypatch, capsys):
+    """As PyAV does while it closes a container."""
+    abandon = Muxer.abandon
+
+    def swallowing(muxer: Muxer) -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        abandon(muxer)
+
+    monkeypatch.setattr(Muxer, "abandon", swallowing)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the suite runs in the background
+    try:
+        assert main([str(short_film), "-o", str(tmp_path / "out.mp4"), "--size", "64"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "stopped" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_comes_twice_at_once_is_one():
+    stop = Stop()
+    with pytest.raises(KeyboardInterrupt):
+        stop(2, None)
+    assert stop.asked.is_set()
+    stop(2, None)
+    stop.last -= 1.0
+    with pytest.raises(KeyboardInterrupt):
+        stop(2, None)

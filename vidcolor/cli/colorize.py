@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import signal
+import threading
 from collections.abc import Sequence
 from functools import partial
 
 from vidcolor import __version__
 from vidcolor.cli import stream
 from vidcolor.cli.crashes import Tally, can_outlive, outlive
-from vidcolor.cli.faults import STOPPED, endings, line_for, told
+from vidcolor.cli.faults import STOPPED, Stop, endings, line_for, told
 from vidcolor.cli.groups import build, color_group, encode_group, film_group, message_group, stream_group
 from vidcolor.cli.terminal import Terminal
-from vidcolor.errors import OptionError, OutputError
+from vidcolor.errors import Cancelled, OptionError, OutputError
 from vidcolor.film.batch import Batch, Job, plan_batch
 from vidcolor.live.streams.options import StreamOptions
 from vidcolor.options import AUTO, ColorizeOptions
@@ -78,14 +79,11 @@ def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
         raise OptionError(f"{options.framemd5}: is one file for {len(batch.jobs)} results; give --framemd5 auto")
     for note in batch.notes:
         terminal.note(note)
-    for number in endings(ctrl_c=False):
-        signal.signal(number, interrupt)
-    return color_all(batch, options, terminal)
-
-
-def interrupt(*_: object) -> None:
-    """Whoever asks for an end gets what Ctrl-C does."""
-    raise KeyboardInterrupt
+    stop = Stop()
+    for number in endings(ctrl_c=True):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
+    return color_all(batch, options, terminal, stop.asked)
 
 
 def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Terminal) -> int:
@@ -99,23 +97,24 @@ def preview(parsed: argparse.Namespace, options: ColorizeOptions, terminal: Term
     return watch(parsed.sources[0], options, view, terminal)
 
 
-def color_all(batch: Batch, options: ColorizeOptions, terminal: Terminal) -> int:
+def color_all(batch: Batch, options: ColorizeOptions, terminal: Terminal, stop: threading.Event) -> int:
     """Colour every job, whatever crashes; one that fails is reported and the rest goes on."""
     tally = Tally(batch.jobs)
-    if not can_outlive():
-        return color_rest(batch, options, terminal, tally)
-    return outlive(lambda: told(terminal, lambda: color_rest(batch, options, terminal, tally)), tally, terminal)
+    work = partial(color_rest, batch, options, terminal, tally, stop)
+    return outlive(lambda: told(terminal, work), tally, terminal) if can_outlive() else work()
 
 
-def color_rest(batch: Batch, options: ColorizeOptions, terminal: Terminal, tally: Tally) -> int:
-    """Colour the jobs that are not over yet."""
+def color_rest(
+    batch: Batch, options: ColorizeOptions, terminal: Terminal, tally: Tally, stop: threading.Event
+) -> int:  # fmt: skip
+    """Colour the jobs that are not over yet, until `stop` is set."""
     from vidcolor.api import Colorizer
 
     stopped = False
     try:
         with terminal, Colorizer(options) as colorizer:
             terminal.note(f"backend {colorizer.backend.description} ({colorizer.why})")
-            color = partial(colorizer.file, progress=terminal.progress, recorded=batch.recorded)
+            color = partial(colorizer.file, progress=terminal.progress, cancel=stop, recorded=batch.recorded)
             tally.begin()
             for number, job in enumerate(batch.jobs[tally.over :], tally.over + 1):
                 terminal.begin(job, number, len(batch.jobs))
@@ -124,6 +123,8 @@ def color_rest(batch: Batch, options: ColorizeOptions, terminal: Terminal, tally
                     make_folder(job)
                     tally.succeed(color(job.source, job.target))
                     terminal.done(tally.done[-1])
+                except Cancelled:
+                    raise KeyboardInterrupt from None
                 except Exception as error:  # one bad file must not end the batch
                     tally.fail(line_for(job.source, error))
                     terminal.error(tally.failed[-1][1])

@@ -12,14 +12,13 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, NoReturn, TextIO
 
-from vidcolor.cli.faults import DONE, FAILED, ended, endings
+from vidcolor.cli.faults import DONE, FAILED, STOPPED, ended, endings
 from vidcolor.cli.terminal import Terminal
 from vidcolor.film.batch import Job
 from vidcolor.frames.summary import Summary
@@ -28,7 +27,6 @@ from vidcolor.video.careful import Care
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, getattr(signal, "SIGBUS", signal.SIGSEGV))
 MOST = 10  # packets on which a film's decoder may crash
-TWICE = 0.3  # seconds in which a signal that comes again is the same: a terminal sends it to both processes
 
 
 @dataclass
@@ -128,11 +126,10 @@ def have_done(work: Callable[[], int], tally: Tally) -> int:
     if child == 0:
         from vidcolor.live.serve.box import die_with_parent
 
+        die_with_parent(parent)
         os.close(reading)
         tally.out = os.fdopen(writing, "w")
-        listen(dict.fromkeys(ends, stopping()))
-        die_with_parent(parent)
-        leave(work)
+        leave(work, before)
     os.close(writing)
     forward = dict.fromkeys(ends, lambda number, _: os.kill(child, number))
     listen({**forward, signal.SIGTSTP: partial(pause, child)})
@@ -151,19 +148,6 @@ def listen(handlers: Mapping[signal.Signals, Any]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*handlers, signal.SIGTSTP))
 
 
-def stopping() -> Callable[[int, object], None]:
-    """A handler that does what Ctrl-C does, once for a signal that has come twice."""
-    last = -TWICE
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal last
-        before, last = last, time.monotonic()
-        if last - before >= TWICE:
-            raise KeyboardInterrupt
-
-    return stop
-
-
 def pause(child: int, *_: object) -> None:
     """Ctrl-Z: both stop, where the system lets them, and both go on."""
     os.kill(child, signal.SIGTSTP)
@@ -173,13 +157,16 @@ def pause(child: int, *_: object) -> None:
     os.kill(child, signal.SIGCONT)
 
 
-def leave(work: Callable[[], int]) -> NoReturn:
+def leave(work: Callable[[], int], handlers: Mapping[signal.Signals, Any]) -> NoReturn:
     """Do `work` and end this process, which is a copy of one that goes on."""
+    status: int | str | None = FAILED
     try:
+        listen(handlers)
         status = ended(work)
+    except KeyboardInterrupt:
+        status = STOPPED
     except BaseException:
         traceback.print_exc()
-        status = FAILED
     os._exit(status if isinstance(status, int) else FAILED)
 
 

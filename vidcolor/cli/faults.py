@@ -6,11 +6,14 @@ import errno
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 from vidcolor.cli.terminal import Terminal, standard_output
 from vidcolor.errors import Cancelled, OptionError, VidcolorError
 
+TWICE = 0.3  # seconds
 NO_MEMORY = ("bad_alloc", "Insufficient memory", "out of memory", "Failed to allocate")  # C++, OpenCV, CUDA and torch
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130  # exit status
 
@@ -79,6 +82,27 @@ def flushed(status: int | str | None) -> int | str | None:
         print(f"vidcolor: {error}", file=sys.stderr)
         return status or FAILED
     return status
+
+
+class Stop:
+    """A handler of signals that does what Ctrl-C does.
+
+    A signal that comes again at once is the same one: a terminal sends it to all of a command's processes, and one of
+    them passes it on.
+
+    Attributes:
+        asked: set from then on, for the exception may get lost in a library.
+    """
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.last = -TWICE  # seconds
+
+    def __call__(self, number: int, frame: object) -> None:
+        before, self.last = self.last, time.monotonic()
+        if self.last - before >= TWICE:
+            self.asked.set()
+            raise KeyboardInterrupt
 
 
 def endings(*, ctrl_c: bool) -> list[signal.Signals]:

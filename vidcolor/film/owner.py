@@ -88,8 +88,11 @@ def hold(folder: Path) -> FileLock | None:
                 if state is not State.GONE:
                     raise refusal(folder, owner, state)
             write_whole(folder / LOCK, content(Owner.this()), overwrite=True)
-    except BaseException:
-        if guard is not None:
+    except BaseException as error:
+        owner = read_owner(folder)
+        if not isinstance(error, Exception) and (owner is None or owner.is_this_process()):  # Ctrl-C
+            let_go(folder, guard)
+        elif guard is not None:
             guard.release()
         raise
     return guard
