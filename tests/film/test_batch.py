@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vidcolor.errors import OptionError
-from vidcolor.film.batch import plan, plan_batch
+from vidcolor.film.batch import Job, plan_batch
 
 
 @pytest.fixture
@@ -23,6 +23,10 @@ def reel(tmp_path):
         return folder
 
     return put
+
+
+def plan(sources, output) -> list[Job]:
+    return plan_batch(sources, output).jobs
 
 
 def names(jobs, root):

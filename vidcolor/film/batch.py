@@ -14,7 +14,7 @@ from vidcolor.stills.content import content_of, is_still
 from vidcolor.stills.formats import STILL_TARGETS, ending_for
 from vidcolor.video.target import CONTAINERS, is_address
 
-__all__ = ["FILMS", "Batch", "Job", "plan", "plan_batch"]
+__all__ = ["FILMS", "Batch", "Job", "plan_batch"]
 
 FILM_TARGETS = tuple(CONTAINERS)
 HOMES = {"ffv1": ".mkv", "prores": ".mov"}  # endings that always hold a codec, for targets that the user does not name
@@ -36,11 +36,6 @@ class Batch:
     jobs: list[Job]
     notes: list[str] = field(default_factory=list)
     recorded: bool = False  # a batch knows by records what it has done: folders and several files, not a single one
-
-
-def plan(sources: list[str], output: str | None, codec: str | None = None) -> list[Job]:
-    """The jobs of `plan_batch`."""
-    return plan_batch(sources, output, codec).jobs
 
 
 def plan_batch(sources: list[str], output: str | None, codec: str | None = None) -> Batch:

@@ -106,7 +106,7 @@ class Segmenter:
                     break
             else:
                 break
-        return [*done, *self.colored(self.colorizer.finish()), self.closed(self.newest.number, None)]
+        return [*done, *self.colored(self.colorizer.finish()), self.closed(self.newest.number)]
 
     def timed(self, work: Callable[[*Given], list[Decided]], *args: *Given) -> list[Decided]:
         return self.colorizer.clocks[1].time("smoothing", work, *args)
@@ -139,7 +139,7 @@ class Segmenter:
         done: list[Colored | Closed] = [*self.colored(self.colorizer.finish())]
         lead = [] if kind else list(self.past)
         start = lead[0].mark if lead else mark_of(item)
-        ended = self.closed(item.number - 1, None)
+        ended = self.closed(item.number - 1)
         after = following(ended.segment, kind, start, len(lead))
         done.append(replace(ended, following=after))
         waiting = [*(p.item for p in lead), item, *self.undecided]
@@ -150,12 +150,10 @@ class Segmenter:
                 done += self.decide(decided.kind)
         return done
 
-    def closed(self, last: int, after: Segment | None) -> Closed:
-        known = Segment(
-            self.segment.number, self.segment.first, last, self.segment.kind, self.segment.start, self.segment.lead_in
-        )
+    def closed(self, last: int) -> Closed:
+        """The present segment with its last frame; what follows is not known yet."""
         seen, self.before = self.count() - self.before, self.count()
-        return Closed(known, after, seen)
+        return Closed(replace(self.segment, last=last), None, seen)
 
     def remember(self, item: Prepared) -> None:
         """Keep what a lead-in may need, where a cut within the shot is near."""

@@ -1,6 +1,6 @@
 """Frames that stay on an NVIDIA card: NVDEC, torch and NVENC share its memory by DLPack.
 
-Only the small luma comes to the CPU, where smoother and network input work on it as always, and the filter's
+Only the luma proxy comes to the CPU, where smoother and network input work on it as always, and the filter's
 coefficients go back. All kernels run on the default stream, as NVDEC's copies and NVENC's reads do, so that no step has
 to wait for another one; only downloads have a stream of their own.
 """

@@ -21,9 +21,7 @@ class Prepared:
 
     @property
     def time(self) -> Fraction | None:
-        """Seconds, where the frame has a time stamp."""
-        frame = self.frame
-        return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
+        return time_of(self.frame)
 
 
 @dataclass(frozen=True)
@@ -39,5 +37,9 @@ class Colored:
 
     @property
     def time(self) -> Fraction | None:
-        """Seconds, where the frame has a time stamp."""
-        return Prepared(self.number, self.frame, self.proxy).time
+        return time_of(self.frame)
+
+
+def time_of(frame: Any) -> Fraction | None:
+    """Seconds, where `frame` has a time stamp."""
+    return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None

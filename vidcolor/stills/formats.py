@@ -12,9 +12,6 @@ WRITES = {
     ".webp": "WEBP", ".bmp": "BMP",
 }  # fmt: skip
 STILL_TARGETS = tuple(WRITES)
-# A camera's raw data: a preview may be readable, but the picture is not.
-RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq")
-
 DEEP = ("PNG", "TIFF")  # hold 16 bits a sample
 ALPHA = ("PNG", "TIFF", "WEBP")
 PAGES = ("TIFF",)

@@ -116,11 +116,6 @@ def joined(said: bytes, credit: bytes) -> bytes:
     return said + BETWEEN.encode() + credit if said else credit
 
 
-def swaps_sides(orientation: int) -> bool:
-    """Whether a picture that is turned upright swaps width and height."""
-    return orientation >= 5
-
-
 def iptc_of(resources: bytes) -> bytes:
     """The IPTC records within Photoshop's image resources."""
     at = 0

@@ -9,7 +9,6 @@ from vidcolor.video.sidedata import carries
 
 SEMIPLANAR = {8: "nv12", 10: "p010le", 12: "p016le"}  # what NVDEC gives by the depth of the luma; samples at the top
 CUDA = 2  # AV_HWDEVICE_TYPE_CUDA
-BY_DEVICE = 1  # AV_CODEC_HW_CONFIG_METHOD_HW_DEVICE_CTX
 
 
 def cuda_accel() -> HWAccel:
