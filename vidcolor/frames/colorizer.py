@@ -21,8 +21,7 @@ class FrameColorizer:
     """Colours consecutive frames: `prepare` each, `push` it, `merge` what comes back, `finish` at the end.
 
     The three steps may run in three threads. Each of them takes frames in order; a frame keeps its number, and numbers
-    may be left out. With `live` no frame is held back. Pass `shots` where they are known beforehand, or None to find
-    them.
+    may be left out. With `live` no frame is held back.
 
     Attributes:
         strength: factor of a*b*, 0 to 2; may be set between frames.
@@ -30,12 +29,12 @@ class FrameColorizer:
 
     def __init__(
         self, memory: FrameMemory, predict: Predict, options: ColorOptions, *,
-        live: bool = False, shots: Shots | None = None, clocks: tuple[Clock, Clock, Clock] | None = None,
+        live: bool = False, clocks: tuple[Clock, Clock, Clock] | None = None,
     ) -> None:  # fmt: skip
         self.memory = memory
         self.strength = options.strength
         self.clocks = clocks or (Clock(), Clock(), Clock())  # of prepare, push and merge
-        self.shots = shots or (LiveShots() if live else ShotDetector())
+        self.shots: Shots = LiveShots() if live else ShotDetector()
         self.stabilizer = Stabilizer(predict, options, live=live, clock=self.clocks[1])
         self.undecided: deque[Prepared] = deque()  # frames of which it is not known whether a shot begins there
         self.held: dict[int, Prepared] = {}  # frames that the stabilizer has, by number
