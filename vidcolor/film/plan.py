@@ -78,7 +78,11 @@ class FilmPlan:
 
     def path_of(self, segment: Segment) -> Path:
         """The packet file of `segment`."""
-        return self.folder / SEGMENTS / f"{segment.number:06d}.packets"
+        return self.path(segment.number)
+
+    def path(self, number: int) -> Path:
+        """The packet file of the segment of that number."""
+        return self.folder / SEGMENTS / f"{number:06d}.packets"
 
     def create(self) -> None:
         """Make the folder and write the first line.

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.packet import Packet
+from av.stream import Stream
 
 from vidcolor.errors import InputError
 from vidcolor.film.plan import Mark
@@ -44,6 +45,12 @@ def frames_from(open_reader: Callable[[], Reader], mark: Mark, digest: Digest, *
 def frames_of(reader: Reader) -> Iterator[av.VideoFrame]:
     for item in reader:
         if not isinstance(item, Packet):
+            yield item
+
+
+def packets_of(reader: Reader) -> Iterator[Packet[Stream]]:
+    for item in reader:
+        if isinstance(item, Packet):
             yield item
 
 

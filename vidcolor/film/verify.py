@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import zip_longest
@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.packet import Packet
-from av.stream import Stream
 
 from vidcolor.errors import OutputError
-from vidcolor.film.source import frames_of
+from vidcolor.film.source import frames_of, packets_of
 from vidcolor.frames.host import colored_half
 from vidcolor.video.encoder import VideoSettings, convert_depth, source_encoding
 from vidcolor.video.formats import plane
@@ -161,9 +159,3 @@ def digests(reader: Reader, names: Mapping[int, int]) -> dict[int, tuple[int, st
             digest.update(len(data := bytes(packet)).to_bytes(8, "big") + data)
             found[name] = count + 1, digest
     return {name: (count, digest.hexdigest()) for name, (count, digest) in found.items()}
-
-
-def packets_of(reader: Reader) -> Iterator[Packet[Stream]]:
-    for item in reader:
-        if isinstance(item, Packet):
-            yield item

@@ -91,7 +91,7 @@ class SegmentWriter:
     def opened(self) -> SegmentFile:
         """The segment that is being written."""
         if self.file is None:
-            path = self.plan.folder / "segments" / f"{len(self.plan.segments):06d}.packets"
+            path = self.plan.path(len(self.plan.segments))
             with disk_failures(self.plan.folder):
                 self.file = self.clock.time("encode", SegmentFile, path, self.settings)
         return self.file
