@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import cv2
 import pytest
@@ -18,6 +19,8 @@ from tests.films import read
 from vidcolor.cli.faults import Stop, line_for
 from vidcolor.cli.main import main
 from vidcolor.cli.terminal import Terminal
+from vidcolor.film.batch import Job
+from vidcolor.frames.summary import Summary
 from vidcolor.video.muxer import Muxer
 
 ENTRY = "from vidcolor.cli.main import entry; entry()"
@@ -204,3 +207,19 @@ def test_a_signal_that_comes_twice_at_once_is_one():
     stop.last -= 1.0
     with pytest.raises(KeyboardInterrupt):
         stop(2, None)
+
+
+def test_notes_are_shown_as_they_come_and_once(capsys):
+    """That a film goes on from somewhere is worth knowing at its beginning."""
+    terminal, summary = Terminal(quiet=False), Summary("a.mp4", "b.mp4", frames=40, resumed=40, notes=["going on"])
+    terminal.begin(Job("a.mp4", Path("b.mp4")), 1, 1)
+    terminal.progress(summary, 100)
+    assert capsys.readouterr().err == "a.mp4: going on\n"
+    summary.notes.append("more")
+    summary.frames, summary.seconds = 100, 2.0
+    terminal.progress(summary, 100)
+    terminal.done(summary)
+    assert capsys.readouterr().err.splitlines() == ["a.mp4: more", "b.mp4: 100 frames in 2.0 s, 30.0 fps, slowest: "]
+    terminal.begin(Job("c.mp4", Path("d.mp4")), 1, 1)
+    terminal.done(Summary("c.mp4", "d.mp4", notes=["going on"]))
+    assert "c.mp4: going on" in capsys.readouterr().err

@@ -74,6 +74,7 @@ class Terminal:
         self.task: TaskID | None = None
         self.label = ""
         self.began = self.spoke = 0.0
+        self.told = 0  # notes of the present job that have been shown
 
     def __enter__(self) -> Terminal:
         if self.live:
@@ -95,6 +96,7 @@ class Terminal:
     def begin(self, job: Named, number: int, count: int) -> None:
         self.label = one_line(f"[{number}/{count}] {mask(job.source)}" if count > 1 else mask(job.source))
         self.began = self.spoke = time.monotonic()
+        self.told = 0
         if self.live:
             name = self.label if len(self.label) <= LABEL else "…" + self.label[1 - LABEL :]
             self.task = self.bar.add_task(escape(name), total=None, rate="", slowest="")
@@ -102,7 +104,8 @@ class Terminal:
     def progress(self, summary: Summary, total: int) -> None:
         """Called by the pipeline after each batch."""
         now = time.monotonic()
-        rate = summary.frames / max(now - self.began, 1e-6)
+        rate = (summary.frames - summary.resumed) / max(now - self.began, 1e-6)
+        self.tell(summary)
         if self.live and self.task is not None:
             known = max(total, summary.frames) if total else None
             slowest = f"slowest: {summary.bottleneck}"
@@ -112,6 +115,12 @@ class Terminal:
             share = f" of {total}, {(total - summary.frames) / max(rate, 1e-6):.0f} s left" if total else ""
             self.note(f"{self.label}: {summary.frames}{share}, {rate:.1f} fps, slowest: {summary.bottleneck}")
 
+    def tell(self, summary: Summary) -> None:
+        """The notes that have come since."""
+        for line in summary.notes[self.told :]:
+            self.note(f"{summary.source}: {line}")
+        self.told = len(summary.notes)
+
     def end(self) -> None:
         if self.live and self.task is not None:
             self.bar.remove_task(self.task)
@@ -119,7 +128,8 @@ class Terminal:
 
     def done(self, summary: Summary) -> None:
         self.end()
-        for line in (*summary.notes, *summary.warnings):
+        self.tell(summary)
+        for line in summary.warnings:
             self.note(f"{summary.source}: {line}")
         if summary.damaged:
             self.note(f"{summary.source}: {summary.damaged} damaged frames or packets, coloured as far as they decode")

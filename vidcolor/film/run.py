@@ -198,7 +198,7 @@ class Film:
 
     def recall(self, plan: FilmPlan) -> None:
         """What was done before counts as done."""
-        self.summary.frames = plan.frames
+        self.summary.frames = self.summary.resumed = plan.frames
         if plan.segments:
             self.resumed = f"{plan.frames} frames were done already; going on from there"
             self.summary.notes.append(self.resumed)

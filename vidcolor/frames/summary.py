@@ -19,6 +19,7 @@ class Summary:
     source: str
     target: str
     frames: int = 0
+    resumed: int = 0  # frames of these that an earlier run had done
     shots: int = 0
     predicted: int = 0  # frames that the network saw
     damaged: int = 0  # frames or packets that could not be decoded cleanly
@@ -33,8 +34,8 @@ class Summary:
 
     @property
     def fps(self) -> float:
-        """Frames a second, from start to end."""
-        return self.frames / self.seconds if self.seconds else 0.0
+        """Frames a second, from start to end, without those of an earlier run."""
+        return (self.frames - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def bottleneck(self) -> str:
