@@ -17,7 +17,7 @@ from vidcolor.cli import jobs, serve, webcam
 from vidcolor.cli.colorize import make_parser
 from vidcolor.cli.values import seconds
 from vidcolor.errors import OptionError
-from vidcolor.film.batch import plan
+from vidcolor.film.batch import plan_batch
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_help_imports_no_engine_and_no_codec(command, shows):
     assert shows in done.stdout
 
 
-def test_the_program_never_imports_torch(tmp_path):
+def test_a_file_needs_neither_torch_nor_a_network(tmp_path):
     script = (
         "import sys, vidcolor.cli.main\n"
         f"code = vidcolor.cli.main.main(['--backend', 'openvino', '-q', '--size', '64', {str(SAMPLE)!r},"
         f" '-o', {str(tmp_path / 'o.mp4')!r}, '--end', '0.2'])\n"
-        "print(code, 'torch' in sys.modules)"
+        "print(code, [m for m in ('torch', 'http.client') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "0 False\n"
+    assert done.stdout == "0 []\n"
 
 
 def test_films_and_stills_mixed_one_bad(tmp_path, short_film):
@@ -152,18 +152,18 @@ def test_plan(tmp_path):
     (tmp_path / "in" / "deep").mkdir(parents=True)
     for name in ("a.mp4", "deep/b.avi", "deep/c.jpg", "notes.txt", ".hidden.mp4"):
         (tmp_path / "in" / name).touch()
-    jobs = plan([str(tmp_path / "in")], str(tmp_path / "out"))
+    jobs = plan_batch([str(tmp_path / "in")], str(tmp_path / "out")).jobs
     assert [str(j.target.relative_to(tmp_path / "out")) for j in jobs] == ["a.mp4", "deep/b.mkv", "deep/c.jpg"]
-    assert plan(["x.mp4"], "y.mkv")[0].target.name == "y.mkv"
-    assert plan(["x.webm"], None, "ffv1")[0].target.name == "x-color.mkv"
-    assert plan(["x.jp2"], None)[0].target.name == "x-color.png"
+    assert plan_batch(["x.mp4"], "y.mkv").jobs[0].target.name == "y.mkv"
+    assert plan_batch(["x.webm"], None, "ffv1").jobs[0].target.name == "x-color.mkv"
+    assert plan_batch(["x.jp2"], None).jobs[0].target.name == "x-color.png"
     with pytest.raises(OptionError, match="several sources"):
-        plan(["a.mp4", "b.mp4"], "out.mp4")
+        plan_batch(["a.mp4", "b.mp4"], "out.mp4")
     with pytest.raises(OptionError, match="would both become"):
-        plan(["one/a.mp4", "two/a.mp4"], "out/")
+        plan_batch(["one/a.mp4", "two/a.mp4"], "out/")
     (tmp_path / "none").mkdir()
     with pytest.raises(OptionError, match="holds no film"):
-        plan([str(tmp_path / "none")], None)
+        plan_batch([str(tmp_path / "none")], None)
 
 
 @pytest.mark.parametrize(("text", "value"), [("83.5", 83.5), ("1:23.5", 83.5), ("0:01:23.5", 83.5), ("1:00:00", 3600)])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.commands import vidcolor
 from vidcolor.errors import InputError
-from vidcolor.film.batch import plan
+from vidcolor.film.batch import plan_batch
 from vidcolor.stills.content import is_still
 from vidcolor.stills.web import fetch
 
@@ -74,7 +74,7 @@ def test_what_is_not_there(web, tmp_path):
 
 
 def test_a_folder_gets_a_still_too(web, tmp_path):
-    (job,) = plan([f"http://{web[0]}/photo.jpg"], f"{tmp_path}/out/")
+    (job,) = plan_batch([f"http://{web[0]}/photo.jpg"], f"{tmp_path}/out/").jobs
     assert job.target.name == "photo.jpg"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import urllib.error
-import urllib.request
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from vidcolor.errors import InputError
@@ -34,6 +32,9 @@ def fetch(address: str) -> Fetched:
     Raises:
         InputError: it does not answer, or has nothing there.
     """
+    import urllib.error
+    import urllib.request  # brings HTTP and TLS, which no file needs
+
     name = mask(address)
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
