@@ -12,10 +12,11 @@ import numpy as np
 from vidcolor.atomic import is_special
 from vidcolor.backends import make_backend
 from vidcolor.errors import OptionError
+from vidcolor.film.hooks import Hooks
 from vidcolor.film.recipe import SourceFacts, wish_of
 from vidcolor.film.record import Record, Records
 from vidcolor.film.rules import Rules
-from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.film.run import colorize_film
 from vidcolor.film.work import folder_of, tidy
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.network import Network

@@ -88,6 +88,7 @@ class FilmOptions:
     """
 
     shots: Path | None = None  # cut list to go by; None: shots are found
+    references: tuple[Path, ...] = ()  # pictures of known colour, and folders of them
     save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
     start: float | None = None  # seconds from the start of the film
     end: float | None = None  # seconds from the start of the film
@@ -97,6 +98,8 @@ class FilmOptions:
     work: Path | None = None  # folder for what is done of films that are not complete; None: beside the target
 
     def __post_init__(self) -> None:
+        if self.start and self.references:
+            raise OptionError("references are numbered from the film's first frame; leave start out, or cut the film")
         if self.start and (self.shots or self.save_shots):
             raise OptionError("shots are counted from the film's first frame; leave start out, or shots and save_shots")
         for path in self.save_shots:

@@ -54,10 +54,10 @@ class Clip:
         return (start if self.start else None), end
 
 
-def open_clip(path: Path, *, frames: int) -> Clip:
-    """At most `frames` frames of a clip, cuts in the middle where it has any."""
+def open_clip(path: Path, *, frames: int, whole: bool = False) -> Clip:
+    """At most `frames` frames of a clip, with cuts in the middle where it has any, or with `whole` from its first."""
     known = CUTS.get(path.stem, ())
-    start = max(0, known[0] - LEAD) if known else 0
+    start = max(0, known[0] - LEAD) if known and not whole else 0
     truth = read(path, start=start, frames=frames)
     cuts = tuple(c - start for c in known if c < start + len(truth.rgb))
     lightness = [x[..., 0] for x in truth.lab]

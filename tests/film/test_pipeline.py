@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import CLIPS, ODD, SAMPLE
 from tests.films import chroma_spread, make_grey, read
 from vidcolor.errors import Cancelled, InputError
-from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.film.hooks import Hooks
+from vidcolor.film.run import colorize_film
 from vidcolor.frames.workers import Worker
 from vidcolor.video.encoder import film_threads
 from vidcolor.video.reader import Reader

@@ -15,7 +15,8 @@ from tests.films import read
 from vidcolor.api import Colorizer
 from vidcolor.cli.main import main
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.film.hooks import Hooks
+from vidcolor.film.run import colorize_film
 from vidcolor.options import ColorizeOptions
 
 PIECES = (0, 23, 40)  # first frames of the shots of `spliced`

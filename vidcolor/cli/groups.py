@@ -51,6 +51,10 @@ ENCODE: Arguments = {
 FILM: Arguments = {
     "start": {"type": seconds, "metavar": "TIME", "help": "begin here: seconds or [HH:]MM:SS"},
     "end": {"type": seconds, "metavar": "TIME", "help": "stop here"},
+    "references": {
+        "type": Path, "nargs": "+", "metavar": "PATH",
+        "help": "pictures of known colour, and folders of them: frames of the film (ref_000040.png); after INPUT",
+    },
     "shots": {"type": Path, "metavar": "FILE", "help": "cut list to go by: JSON, or PySceneDetect's CSV"},
     "save_shots": {
         "type": Path, "nargs": "+", "metavar": "FILE",
@@ -65,6 +69,7 @@ FILM: Arguments = {
         "type": Path, "metavar": "DIR", "help": "keep here what is done of films that are not complete (beside OUT)",
     },
 }  # fmt: skip
+ALSO = {"references": "--reference"}  # another name of an argument
 STREAM: Arguments = {
     "live": {"action": "store_true", "help": "treat a pipe or file as live: drop frames, never fall behind"},
     "realtime": {"action": "store_true", "help": "play a file at its own pace; network targets get that"},
@@ -90,7 +95,8 @@ def add_fields(to: Any, options: type, arguments: Arguments, only: Iterable[str]
     """Add `arguments`, or those that `only` names, to a parser or group; defaults are those of the class `options`."""
     defaults = options()
     for name in arguments if only is None else only:
-        to.add_argument(f"--{name.replace('_', '-')}", default=getattr(defaults, name), **arguments[name])
+        flags = [f"--{name.replace('_', '-')}", *([ALSO[name]] if name in ALSO else [])]
+        to.add_argument(*flags, default=getattr(defaults, name), **arguments[name])
 
 
 def color_group(parser: argparse.ArgumentParser, only: Iterable[str] | None = None) -> None:

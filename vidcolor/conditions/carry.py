@@ -11,6 +11,9 @@ from vidcolor.conditions.known import Known
 from vidcolor.temporal.motion import grid, warp_planes
 
 FINER = 2  # pixels of the luma proxy to a cell of what is known, along each axis
+WINDOW = (7, 7)  # pixels around one in which luma is compared
+HALF, SLOPE = np.float32(30.0), np.float32(8.0)  # code values: of the misfit at which an even colour is half trusted
+SCALE = 1.0 + np.exp(-HALF / SLOPE)  # so that where nothing differs it is trusted wholly
 WORSE = 1.0  # code values by which the refined motion may fit worse than the chained one it began with
 
 
@@ -74,7 +77,7 @@ def misfit(reference: np.ndarray, grey: np.ndarray, warp: np.ndarray) -> np.ndar
     """Mean difference of code values around each pixel; large outside the reference."""
     difference: np.ndarray = np.abs(warp_planes(reference, warp).astype(np.float32) - grey)
     difference[inside(warp, *grey.shape[::-1]) == 0.0] = 99.0
-    return cv2.blur(difference, (7, 7))
+    return blur(difference)
 
 
 def inside(warp: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -86,7 +89,17 @@ def inside(warp: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def match(warped: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """How well code values agree around each pixel: 1 where they are equal, falling to 0."""
-    difference = cv2.blur(np.abs(warped.astype(np.float32) - grey), (7, 7))
-    agreement: np.ndarray = np.exp(-((difference / np.float32(24.0)) ** 2))
-    return agreement
+    """How well code values agree around each pixel: 1 where they are equal, falling to 0.
+
+    Texture may be off by more than what is even, and a change of the whole picture's brightness does not count.
+    """
+    picture = grey.astype(np.float32)
+    difference = warped.astype(np.float32) - picture
+    misfit = blur(np.abs(difference - np.median(difference)))
+    texture = np.sqrt(np.maximum(blur(picture * picture) - blur(picture) ** 2, 0.0))
+    agreement = SCALE / (1.0 + np.exp((misfit - HALF - np.float32(0.5) * texture) / SLOPE))
+    return np.minimum(agreement, np.float32(1.0))  # type: ignore[no-any-return]
+
+
+def blur(picture: np.ndarray) -> np.ndarray:
+    return cv2.blur(picture, WINDOW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SUFFIX = ".vidcolor"  # of a work folder
-PLAN, SEGMENTS, NOTE = "plan.jsonl", "segments", "job.json"
+PLAN, SEGMENTS, REFERENCES, NOTE = "plan.jsonl", "segments", "references", "job.json"
 LOCK, GUARD = "lock", "guard"
 RECORDS = ".vidcolor.jsonl"  # in a folder of results
 

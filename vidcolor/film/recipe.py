@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vidcolor.backends import Backend
+from vidcolor.conditions.reference import gather
 from vidcolor.film.rules import Rules
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import versions
@@ -122,10 +123,12 @@ def wish_of(options: ColorizeOptions, backend: Backend, model: str, rules: Rules
 
 
 def values_of(options: ColorizeOptions, but: tuple[str, ...]) -> dict[str, Any]:
-    """The options as JSON has them, without those of the names `but`; a cut list by its content."""
+    """The options as JSON has them, without those of the names `but`; a cut list and references by their content."""
     kept = {k: v for k, v in asdict(options).items() if k not in but}
     if options.shots is not None:
         kept["shots"] = hashlib.sha256(Path(options.shots).read_bytes()).hexdigest()
+    files = gather(options.references)
+    kept["references"] = [[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
     return plain(kept)
 
 

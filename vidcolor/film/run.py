@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from av.packet import Packet
 from vidcolor.atomic import AtomicFile, is_special
 from vidcolor.backends import Backend
 from vidcolor.companions import Companions
+from vidcolor.conditions.conditioner import Conditioner
 from vidcolor.errors import Cancelled, InputError, OutputError
 from vidcolor.film.assemble import assemble
 from vidcolor.film.delivery import Finished, Met, faults, losses
+from vidcolor.film.hooks import Hooks
 from vidcolor.film.plan import FilmPlan, Segment, frames_done
 from vidcolor.film.recipe import Recipe, SourceFacts, wish_of
 from vidcolor.film.record import Made
@@ -25,17 +26,18 @@ from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
 from vidcolor.film.source import Numbered, frames_from, pictures_of
 from vidcolor.film.space import Room, while_coloring
+from vidcolor.film.survey import References
 from vidcolor.film.verify import verify
 from vidcolor.film.work import Note, clear, folder_of, forget, locked, open_plan, tidy
-from vidcolor.film.writer import SegmentWriter, Watch
+from vidcolor.film.writer import SegmentWriter
 from vidcolor.frames.channel import Channel
 from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.host import FrameMemory, HostFrames
 from vidcolor.frames.item import Colored
 from vidcolor.frames.memory import find_card, proxy_size, queue_size
-from vidcolor.frames.network import Network
+from vidcolor.frames.network import Condition, Network
 from vidcolor.frames.runner import Runner
-from vidcolor.frames.summary import Progress, Summary
+from vidcolor.frames.summary import Summary
 from vidcolor.frames.workers import Crew, OneCvThread
 from vidcolor.models.files import ModelIdentity
 from vidcolor.options import ColorizeOptions
@@ -48,18 +50,6 @@ from vidcolor.video.encoder import for_films, video_settings
 from vidcolor.video.muxer import Muxer, default_codec
 from vidcolor.video.reader import Reader
 from vidcolor.video.target import check_target
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """Who looks on: `progress` in the calling thread, `watch` in the writer's, with every coloured frame before it is
-    encoded, which it must not change or keep; `cancel` stops the work when it is set; `made` is called with the target
-    when that is whole, before it gets its name."""
-
-    progress: Progress | None = None
-    cancel: threading.Event | None = None
-    watch: Watch | None = None
-    made: Callable[[Path], None] | None = None
 
 
 def colorize_film(
@@ -96,6 +86,7 @@ class Film:
         self.summary = Summary(mask(source), str(target), backend=backend.name)
         self.codec = options.codec or default_codec(target)
         self.given: ShotList | None = read_shots(options.shots) if options.shots else None
+        self.kinds = dict(self.given.kinds) if self.given else None  # how shots begin, where it is known beforehand
         self.shots = ShotReport(options.save_shots)
         self.card = find_card(backend, self.summary.notes)
         self.clocks = Clock(), Clock(), Clock()
@@ -182,11 +173,21 @@ class Film:
         self.recall(plan)
         if plan.complete:
             return plan
-        network = Network(self.backend, memory.size)
+        network = Network(self.backend, memory.size, self.known(memory))
         colorizer = FrameColorizer(memory, network, self.options, clocks=self.clocks)
         frames = self.frames(plan, segment, memory)
         FilmRun(self, plan, segment, colorizer, network).run(frames)
         return plan
+
+    def known(self, memory: FrameMemory) -> Condition | None:
+        """What references say of the film's colour; reads it once."""
+        if not self.options.references:
+            return None
+        found = References(self.options, self.kinds, memory, self.check_cancel).of(self.open_reader, self.folder)
+        self.kinds = found.shots
+        self.summary.notes += found.notes
+        self.summary.warnings += found.warnings
+        return Conditioner(found)
 
     def memory(self) -> FrameMemory:
         host = HostFrames(self.info.encoding, proxy_size(self.info, self.options), self.settings, self.options.compare)
@@ -307,7 +308,7 @@ class FilmRun:
         self.film, self.network = film, network
         self.crew, size = Crew(), queue_size(film.info)
         decoded, colored = (Channel(self.crew.stop, size) for _ in range(2))
-        make = Segmenter.given(dict(film.given.kinds)) if film.given else None
+        make = Segmenter.given(film.kinds) if film.kinds is not None else None
         self.segmenter = Segmenter(colorizer, segment, film.rules, make=make, predicted=lambda: network.predicted)
         self.runner = Runner(colorizer, self.segmenter, self.crew, decoded, colored)
         self.earlier = film.summary.predicted

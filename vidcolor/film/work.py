@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from filelock import FileLock
 from vidcolor.atomic import partial_name, partial_path, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.batch import LONGEST, fitted
-from vidcolor.film.names import NOTE, PLAN, SEGMENTS, SUFFIX, is_work
+from vidcolor.film.names import NOTE, PLAN, REFERENCES, SEGMENTS, SUFFIX, is_work
 from vidcolor.film.owner import hold, let_go
 from vidcolor.film.packets import DamagedPackets, check, sync_folder
 from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
@@ -138,6 +139,7 @@ def refused(folder: Path, error: OSError) -> OutputError:
 def forget(folder: Path) -> None:
     """Remove what an earlier run has left in `folder`, which is locked by this one."""
     (folder / PLAN).unlink(missing_ok=True)
+    shutil.rmtree(folder / REFERENCES, ignore_errors=True)
     for path in (folder / SEGMENTS).glob("*.packets*"):
         path.unlink(missing_ok=True)
 

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from vidcolor.errors import InputError, ModelError, OutputError, VidcolorError
-from vidcolor.film.run import Hooks, colorize_film
+from vidcolor.film.hooks import Hooks
+from vidcolor.film.run import colorize_film
 from vidcolor.film.work import folder_of
 from vidcolor.frames.summary import Summary
 from vidcolor.live.serve.box import Bounds, shut
