@@ -12,7 +12,7 @@ from pathlib import Path
 from vidcolor.errors import OptionError, OutputError
 from vidcolor.film.names import SEGMENTS, SUFFIX, is_work
 from vidcolor.film.owner import Owner, holder
-from vidcolor.film.plan import FilmPlan, read_plan
+from vidcolor.film.plan import plan_of
 from vidcolor.film.work import Note, clear, locked, temporary_of
 
 
@@ -67,15 +67,6 @@ def look(folder: Path) -> Unfinished:
         folder, target, plan.source.name if plan else "", plan.frames if plan else 0, plan.info.frames if plan else 0,
         datetime.fromtimestamp(touched, UTC), sum(found.st_size for found in facts), holder(folder),
     )  # fmt: skip
-
-
-def plan_of(folder: Path) -> FilmPlan | None:
-    """The plan in `folder`; None where there is none that this version can read."""
-    try:
-        found = read_plan(folder)
-    except (ValueError, OSError):
-        return None
-    return found[0] if found else None
 
 
 def remove(job: Unfinished) -> None:

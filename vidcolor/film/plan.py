@@ -143,13 +143,19 @@ def read_plan(folder: Path) -> tuple[FilmPlan, Segment | None] | None:
     return plan, coming
 
 
-def frames_done(folder: Path) -> int:
-    """How many frames the plan in `folder` has done; 0 where there is none."""
+def plan_of(folder: Path) -> FilmPlan | None:
+    """The plan in `folder`; None where there is none that this version can read."""
     try:
         found = read_plan(folder)
-    except ValueError:
-        return 0
-    return found[0].frames if found else 0
+    except (ValueError, OSError):
+        return None
+    return found[0] if found else None
+
+
+def frames_done(folder: Path) -> int:
+    """How many frames the plan in `folder` has done; 0 where there is none."""
+    plan = plan_of(folder)
+    return plan.frames if plan else 0
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
