@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     parts.add_argument("--runs", type=int, default=3)
     killed = commands.add_parser("resume", help="a film killed and without power at random moments, and its room")
     killed.add_argument("--kills", type=int, default=30)
-    killed.add_argument("--cuts", type=int, default=12, help="of the power (default: %(default)s)")
+    killed.add_argument("--cuts", type=int, default=20, help="of the power (default: %(default)s)")
     killed.add_argument("--seed", type=int, default=1, help="of the moments (default: %(default)s)")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import cycle, product
 from pathlib import Path
 
 from benchmarks.resume.cut import Disk, Event, read_log
@@ -177,13 +178,12 @@ def resume(clip: Path, work: Path, *, kills: int, cuts: int, seed: int) -> dict:
     work.mkdir(parents=True, exist_ok=True)
     film = make_film(work / "resume.mkv", shots=8)
     runs = [undisturbed(film, name, work / name) for name in NAMES]
-    kinds = [*KINDS, "any time"]
+    plan = [(kind, "") for kind, _ in zip(cycle((*KINDS, "any time")), range(kills), strict=False)]
+    plan += [moment for moment, _ in zip(cycle(product(KINDS, ("worst", "chance"))), range(cuts), strict=False)]
     outcomes = []
-    for number in range(kills + cuts):
-        run, cut = runs[number % len(runs)], ("", "worst", "chance")[number >= kills and 1 + number % 2]
-        kind = (kinds if number < kills else KINDS)[number % (len(kinds) if number < kills else len(KINDS))]
+    for (kind, cut), run in zip(plan, cycle((*runs, *reversed(runs))), strict=False):
         outcomes.append(disturbed(run, kind, chance, work / run.name, cut=cut))
-        print(number + 1, outcomes[-1])
+        print(len(outcomes), outcomes[-1], flush=True)
     size = {clip.stem: disk_use(clip, work / "disk" / "out.mp4", ()),
             f"{clip.stem}, ffv1": disk_use(clip, work / "disk" / "out.mkv", ("--codec", "ffv1"))}  # fmt: skip
     return {
