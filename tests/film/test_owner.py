@@ -173,3 +173,26 @@ def test_files_of_the_user_are_left_alone(folder):
     with locked(folder):
         pass
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_ctrl_c_while_it_is_taken_leaves_nothing(folder, monkeypatch):
+    fsync, left = os.fsync, 0  # and calls until it comes
+
+    def interrupted(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    stopped = 0
+    for number in range(1, 20):
+        left = number
+        try:
+            with locked(folder):
+                break
+        except KeyboardInterrupt:
+            stopped += 1
+            assert not folder.exists()
+    assert stopped >= 3  # the folder's name, the record, the record's name

@@ -107,6 +107,10 @@ def made_and_held(folder: Path) -> FileLock | None:
                 folder.mkdir(parents=True, exist_ok=True)
                 sync_folder(folder.parent)
             return hold(folder)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # something stands in it
+                folder.rmdir()
+            raise
         except OutputError as error:
             if attempt < ATTEMPTS - 1 and isinstance(error.__cause__, FileNotFoundError):
                 continue
