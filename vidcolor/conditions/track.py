@@ -115,10 +115,17 @@ class Tracker:
         return [track(number, kept)]
 
     def chain(self, warp: np.ndarray, picture: np.ndarray, towards: np.ndarray) -> np.ndarray:
-        """`warp`, of the neighbour `towards`, made one frame longer: that of `picture`."""
+        """`warp`, of the neighbour `towards`, made one frame longer: that of `picture`.
+
+        What the neighbour does not show lies as far outside the reference frame as outside the neighbour.
+        """
+        height, width = picture.shape
         flow: np.ndarray = self.flow.calc(picture, towards, None)  # type: ignore[call-overload]
         cv2.patchNaNs(flow, 0.0)
-        return warp_planes(warp, grid(*picture.shape[::-1]) + flow)
+        step = grid(width, height) + flow
+        beyond = step - np.clip(step, 0.0, np.array((width - 1, height - 1), np.float32))
+        longer: np.ndarray = warp_planes(warp, step) + beyond
+        return longer
 
     def keep(self, number: int, warp: np.ndarray) -> None:
         height, width = warp.shape[:2]
