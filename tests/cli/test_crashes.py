@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from tests.films import read
 from vidcolor.cli.crashes import MOST, Tally, can_outlive, go_on
 from vidcolor.cli.terminal import Terminal
 from vidcolor.film.batch import Job
+from vidcolor.film.delivery import losses
+from vidcolor.film.plan import Mark, Segment
 from vidcolor.video.careful import Care, Place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a crash ends the command elsewhere")
@@ -157,6 +160,13 @@ def test_what_is_left_out():
     care.note(Place.of(Packet(5)))
     care.clear()
     assert not care.learn()
+
+
+def test_a_plan_remembers_what_was_left_out():
+    segment = Segment(3, 10, 19, "cut", Mark(10, 400, "0" * 8), left_out=(500, 540))
+    kept = Segment.from_dict(json.loads(json.dumps(segment.to_dict())))
+    assert kept == segment
+    assert losses([kept, replace(kept, left_out=())]) == ["frames 10 to 19: the decoder crashed; 2 packets left out"]
 
 
 def test_a_process_with_threads_or_codecs_is_not_forked():
