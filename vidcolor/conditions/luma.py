@@ -19,6 +19,7 @@ BAR = 0.3  # share of a side that one bar may take
 SPANS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 1.06, 1.12, 1.18, 1.25, 1.33)  # of a reference cropped, or of a frame
 STEP = 0.06  # between starts
 STRETCH = 0.07  # by which the two sides' spans may differ, as a logarithm, beside what pixel aspects explain
+HALF = 0.6  # weight from which a cell counts
 LEAST = 0.4  # share of a thumbnail that must be covered to be compared
 
 
@@ -147,10 +148,11 @@ def sampling(sides: np.ndarray, count: int, given: int) -> np.ndarray:
 
 
 def correlations(frames: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Normalised correlation ``(N, n)`` of frames ``(N, cells)`` with templates, each where it has weight.
+    """Normalised correlation ``(N, n)`` of frames ``(N, cells)`` with templates ``(n, cells)`` where these have weight.
 
     A template that covers less than `LEAST` of the cells correlates with nothing.
     """
+    weights = (weights > HALF).astype(np.float32)
     total = weights.sum(1)
     mean = (values * weights).sum(1) / np.maximum(total, 1e-6)
     apart = (values - mean[:, None]) * weights

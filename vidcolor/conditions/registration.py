@@ -133,7 +133,7 @@ def candidates(look: Look, frame: Look) -> list[np.ndarray]:
         return [plain[best]]
     half = (COLUMNS // 2, ROWS // 2)
     values, weights = (laid(x[0], spots, half) for x in (look.contrasts, look.masks))
-    seen = correlations(shrink(frame.contrasts[0], half).reshape(1, -1), values, (weights > 0.6).astype(np.float32))[0]
+    seen = correlations(shrink(frame.contrasts[0], half).reshape(1, -1), values, weights)[0]
     return [plain[best], *(from_window(spots[i]) for i in np.argsort(seen)[: -TRIES - 1 : -1])]
 
 
