@@ -6,8 +6,8 @@ import hashlib
 import json
 import shutil
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +84,8 @@ class References:
         for reference, number in where.items():
             assigned[number].append(reference)
         surveyor = Surveyor(folder / REFERENCES, self.key, assigned, self.shots(), index)
-        with open_reader() as reader, OneCvThread():
-            surveyor.read(ahead(self.proxies(reader)))
+        with open_reader() as reader, OneCvThread(), closing(ahead(self.proxies(reader))) as frames:
+            surveyor.read(frames)
         return surveyor
 
     def proxies(self, reader: Reader) -> Frames:
@@ -134,7 +134,7 @@ class Surveyor:
 
     def place(self, number: int, lightness: np.ndarray) -> Iterator[Placed]:
         for reference in self.assigned.get(number, ()):
-            if found := place(reference, lightness):
+            if found := place(reference, lightness, number=number):
                 self.placed[reference.name] = found
                 yield found
 
@@ -154,8 +154,8 @@ def view(number: int, lightness: np.ndarray, placed: list[Placed]) -> View:
     return View(number, grey_of(lightness), ab, confidence)
 
 
-def ahead(frames: Frames) -> Frames:
-    """`frames`, read in a thread of their own."""
+def ahead(frames: Frames) -> Generator[tuple[int, np.ndarray], None, None]:
+    """`frames`, read in a thread of their own, which is over when the generator is closed."""
     crew = Crew()
     channel = Channel(crew.stop, AHEAD)
 

@@ -29,7 +29,7 @@ class Network:
         self.predicted = 0
 
     def __call__(self, numbers: list[int], lightness: list[np.ndarray]) -> np.ndarray:
-        """Numbers and L* pictures ``(h, w)`` of frames to a*b* ``(n, h', w', 2)``."""
+        """Numbers and L* pictures ``(h, w)`` of frames to a*b* ``(n, h', w', 2)``; see Predict."""
         self.predicted += len(lightness)
         batch = network_input(lightness, self.size)
         if self.condition is None:
@@ -53,7 +53,9 @@ class Network:
         return np.ascontiguousarray(np.rot90(planes, self.size.turn, (2, 3)))
 
     def finer(self, ab: np.ndarray, known: Known | None) -> np.ndarray:
-        """a*b* on the grid of what is known, which is laid over it."""
+        """a*b* on the grid of what is known, which is laid over it, and the confidence of that."""
         size = -(-self.size.width // 2), -(-self.size.height // 2)
         fine = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
-        return fine if known is None else known.over(fine)
+        if known is None:
+            return np.dstack((fine, np.zeros(size[::-1], np.float32)))
+        return np.dstack((known.over(fine), known.confidence))

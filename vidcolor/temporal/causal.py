@@ -14,7 +14,8 @@ MAX_INTERVAL = 4  # frames from one prediction to the next, where motion sets th
 CONFIDENT = 0.5  # confidence from which a warped colour changes in steps only
 MAX_OCCLUDED = 0.04  # share of the picture below CONFIDENT that brings the next prediction forward
 
-Predict = Callable[[list[int], list[np.ndarray]], np.ndarray]  # numbers and L* (h, w) of frames: a*b* (n, h', w', 2)
+# Numbers and L* (h, w) of frames to a*b* (n, h', w', 2); a third plane says how far they are known, 0..1.
+Predict = Callable[[list[int], list[np.ndarray]], np.ndarray]
 Smoothed = tuple[int, np.ndarray]  # number of a frame, and its a*b* (h', w', 2)
 
 

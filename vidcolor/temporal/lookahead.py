@@ -34,12 +34,20 @@ class Frame:
 
 @dataclass
 class AnchorFrame:
-    """A predicted frame. `total` / `weight` is the average of it and the anchors before it along motion."""
+    """A predicted frame. `total` / `weight` is the average of it and the anchors before it along motion.
+
+    Where its colour is `known` (0..1, see conditions), it takes no part of that average.
+    """
 
     number: int
     ab: np.ndarray  # (h', w', 2)
     total: np.ndarray  # (h', w', 2)
     weight: np.ndarray  # (h', w')
+    known: np.ndarray | None = None  # (h', w', 1)
+
+    def settled(self, average: np.ndarray) -> np.ndarray:
+        """The `average` along motion, and its own colour where that is known."""
+        return average if self.known is None else average + self.known * (self.ab - average)
 
 
 @dataclass
@@ -107,8 +115,13 @@ class LookaheadSmoother:
         return done
 
     def first_anchor(self, number: int, lightness: np.ndarray) -> AnchorFrame:
-        ab = self.predict([number], [lightness])[0]
-        return AnchorFrame(number, ab, ab, np.ones(ab.shape[:2], np.float32))
+        ab, known = self.seen(number, lightness)
+        return AnchorFrame(number, ab, ab, np.ones(ab.shape[:2], np.float32), known)
+
+    def seen(self, number: int, lightness: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """a*b* of a frame, and how far it is known ``(h', w', 1)``, where the predictions have such a plane."""
+        planes = self.predict([number], [lightness])[0]
+        return (planes, None) if planes.shape[2] == 2 else (np.ascontiguousarray(planes[..., :2]), planes[..., 2:])
 
     def frame(self, number: int, lightness: np.ndarray) -> Frame:
         assert self.anchor is not None
@@ -153,19 +166,21 @@ class LookaheadSmoother:
     def advance(self, span: Span, frame: Frame) -> list[Smoothed]:
         """Add an anchor at the end of `span`. The anchor before it now has neighbours on both sides."""
         assert self.anchor is not None
-        ab, fade = self.predict([frame.number], [frame.lightness])[0], np.float32(self.amount ** len(span))
+        (ab, known), fade = self.seen(frame.number, frame.lightness), np.float32(self.amount ** len(span))
         weight = fade * span.to_last[0][..., 2]
         total = self.anchor.total + weight[..., None] * warp_planes(ab, span.to_last[0][..., :2])
         done = self.emit(total / (self.anchor.weight + weight)[..., None])
         warp, weight = span.to_first[-1][..., :2], fade * span.to_first[-1][..., 2]
         total = ab + weight[..., None] * warp_planes(self.anchor.total, warp)
-        self.anchor = AnchorFrame(frame.number, ab, total, 1.0 + weight * warp_planes(self.anchor.weight, warp))
+        passed = 1.0 + weight * warp_planes(self.anchor.weight, warp)
+        self.anchor = AnchorFrame(frame.number, ab, total, passed, known)
         self.span = span
         return done
 
     def emit(self, smoothed: np.ndarray) -> list[Smoothed]:
         """Take the newest anchor's a*b*, now `smoothed`; returns the frames after the anchor before, up to it."""
         assert self.anchor is not None
+        smoothed = self.anchor.settled(smoothed)
         done: list[Smoothed] = []
         if self.span is not None:
             assert self.smoothed is not None

@@ -35,7 +35,14 @@ SMOOTHERS: dict[str, Callable[[Predict, ColorOptions], Smoother]] = {
 
 def make_smoother(name: str, predict: Predict, options: ColorOptions, *, live: bool) -> Smoother:
     """The smoother `name`; with `live` no frame waits for others to be predicted with."""
+    if name != "lookahead":  # which alone has a use for how far a colour is known
+        predict = bare(predict)
     return NoSmoother(predict, 1) if live and name == "none" else SMOOTHERS[name](predict, options)
+
+
+def bare(predict: Predict) -> Predict:
+    """`predict` without its third plane."""
+    return lambda numbers, lightness: np.ascontiguousarray(predict(numbers, lightness)[..., :2])
 
 
 def smoother_name(options: ColorOptions, *, live: bool = False) -> str:
