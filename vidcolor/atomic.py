@@ -66,8 +66,7 @@ class AtomicFile:
                 keep_permissions(self.place, self.partial)
                 put(self.partial, self.place, overwrite=self.overwrite)
                 self.discard()  # its other name, before the folder is synced
-                with suppress(OSError):  # some systems cannot sync a folder
-                    sync(self.place.parent)
+                sync_folder(self.place.parent)
         finally:
             self.discard()
 
@@ -185,3 +184,9 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in `folder` survive a power cut, where the system can do that."""
+    with suppress(OSError):  # Windows opens no folders, and some network disks refuse
+        sync(folder)

@@ -21,6 +21,7 @@ from pathlib import Path
 from av.packet import Packet
 from av.stream import Stream
 
+from vidcolor.atomic import sync_folder
 from vidcolor.errors import VidcolorError
 
 MAGIC = b"vidcolor packets 1\n"
@@ -100,20 +101,6 @@ class PacketWriter:
         with suppress(OSError):  # what is still to be written has no room on a full disk
             self.file.close()
         self.partial.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut, where the system can do that."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # Windows opens no folders
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass  # some network file systems refuse it
-    finally:
-        os.close(handle)
 
 
 def read_footer(path: Path) -> Footer:

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vidcolor.atomic import write_whole
+from vidcolor.atomic import sync_folder, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.names import PLAN, SEGMENTS
-from vidcolor.film.packets import sync_folder
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.video.info import FilmInfo
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vidcolor.atomic import sync_folder
 from vidcolor.errors import OutputError
 from vidcolor.film.names import RECORDS
-from vidcolor.film.packets import sync_folder
 from vidcolor.film.recipe import SourceFacts, digest_of_ends
 from vidcolor.video.faults import disk_failure
 

@@ -9,8 +9,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from av.packet import Packet
-
 from vidcolor.atomic import AtomicFile, is_special
 from vidcolor.backends import Backend
 from vidcolor.companions import Companions
@@ -24,7 +22,7 @@ from vidcolor.film.recipe import Recipe, SourceFacts, wish_of
 from vidcolor.film.record import Made
 from vidcolor.film.rules import Rules
 from vidcolor.film.segmenter import Closed, Segmenter, digest_of
-from vidcolor.film.source import Numbered, frames_from, pictures_of
+from vidcolor.film.source import Numbered, frames_from, frames_of, packets_of, pictures_of
 from vidcolor.film.space import Room, while_coloring
 from vidcolor.film.survey import References
 from vidcolor.film.verify import verify
@@ -213,7 +211,7 @@ class Film:
     def frames(self, plan: FilmPlan, segment: Segment | None, memory: FrameMemory) -> Iterator[Numbered]:
         """The source's frames with their numbers, from the segment to go on with."""
         if segment is None:
-            return enumerate(item for item in self.reader if not isinstance(item, Packet))
+            return enumerate(frames_of(self.reader))
         self.reader.close()
         self.reader, frames = frames_from(
             self.open_reader, segment.start, lambda frame: digest_of(memory.prepare(frame).luma), exact=plan.exact
@@ -230,7 +228,7 @@ class Film:
         paths = [plan.path_of(segment) for segment in plan.segments]
         with self.open_source(frames=False, packets=True) as passing:
             muxer = self.open_muxer(passing)
-            others = (p for p in passing if isinstance(p, Packet)) if passing.others else ()
+            others = packets_of(passing) if passing.others else ()
             try:
                 with Room(self.target, muxer.file.partial, paths) as room, self.beside:
                     self.clocks[2].time(

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from vidcolor.atomic import partial_name, partial_path, write_whole
+from vidcolor.atomic import partial_name, partial_path, sync_folder, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.batch import LONGEST, fitted
 from vidcolor.film.names import NOTE, PLAN, REFERENCES, SEGMENTS, SUFFIX, is_work
 from vidcolor.film.owner import hold, let_go
-from vidcolor.film.packets import DamagedPackets, check, sync_folder
+from vidcolor.film.packets import DamagedPackets, check
 from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.record import Made
