@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vidcolor.cli.main import main
 from vidcolor.errors import InputError, OptionError, OutputError
 from vidcolor.film import run as film_run
 from vidcolor.film.hooks import Hooks
@@ -73,7 +74,7 @@ def still(folder: Path, number: int, *, name: str = "", color: tuple[float, floa
         lab[:, WIDTH // 2 :, 1:] = 20.0, -25.0
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).clip(0, 1)
     path = folder / (name or f"ref_{number:06d}.png")
-    cv2.imwrite(str(path), np.rint(rgb[..., ::-1] * 255))
+    cv2.imwrite(str(path), np.rint(rgb[..., ::-1] * 255).astype(np.uint8))
     return path
 
 
@@ -184,8 +185,17 @@ def test_it_can_be_stopped_while_the_film_is_read(film, colorizer, tmp_path):
     assert not (tmp_path / "out.mkv").exists()
 
 
-def test_what_cannot_be_is_refused(film, colorizer, tmp_path):
+def test_what_cannot_be_is_refused(film, colorizer, tmp_path, capsys):
     with pytest.raises(OptionError, match="leave start out"):
         ColorizeOptions(references=(tmp_path / "x.png",), start=1.0)
+    with pytest.raises(OptionError, match="is a still"):
+        colorizer.file(still(tmp_path, 3), tmp_path / "out.png", ColorizeOptions(references=(still(tmp_path, 12),)))
+    for more in (
+        [str(still(tmp_path, 5)), "-o", str(tmp_path / "made/")],
+        ["--preview"],
+        ["-o", str(tmp_path / "out.m3u8")],
+    ):
+        assert main([str(film), *more, "--reference", str(still(tmp_path, 12))]) != 0
+        assert "references are" in capsys.readouterr().err
     with pytest.raises(InputError, match="no such file"):
         color(film, tmp_path / "out.mkv", colorizer, [tmp_path / "x.png"])

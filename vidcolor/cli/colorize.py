@@ -68,6 +68,8 @@ def run(argv: Sequence[str]) -> int:
 def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     """Stills and films one by one, a stream, or a window."""
     options, streaming = build(ColorizeOptions, parsed), build(StreamOptions, parsed)
+    if options.references and parsed.preview:
+        raise OptionError("references are for films that are written; leave preview or references out")
     if parsed.preview:
         return preview(parsed, options, terminal)
     if stream.is_wanted(parsed.sources, parsed.output, streaming):
@@ -75,6 +77,8 @@ def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     batch = plan_batch(parsed.sources, parsed.output, options.codec)
     if (options.shots or options.save_shots) and len(batch.jobs) > 1:
         raise OptionError(f"shots are those of one film, and {len(batch.jobs)} files are given; colour it alone")
+    if options.references and len(batch.jobs) > 1:
+        raise OptionError(f"references are those of one film, and {len(batch.jobs)} files are given; colour it alone")
     if options.framemd5 not in (None, AUTO) and len(batch.jobs) > 1:
         raise OptionError(f"{options.framemd5}: is one file for {len(batch.jobs)} results; give --framemd5 auto")
     for note in batch.notes:
