@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vidcolor.errors import OptionError
 from vidcolor.film.folders import FILMS, RESULT, media_below
+from vidcolor.film.names import fitted
 from vidcolor.stills.content import content_of, is_still
 from vidcolor.stills.formats import STILL_TARGETS, ending_for
 from vidcolor.video.target import CONTAINERS, is_address
@@ -19,7 +20,6 @@ __all__ = ["FILMS", "Batch", "Job", "plan_batch"]
 FILM_TARGETS = tuple(CONTAINERS)
 HOMES = {"ffv1": ".mkv", "prores": ".mov"}  # endings that always hold a codec, for targets that the user does not name
 ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}")  # others are part of a name, as in "Reel 2. Take 1"
-LONGEST = 255  # bytes of a name that every usual disk takes
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,6 @@ def target_ending(source: str, codec: str | None) -> str:
     if suffix not in FILM_TARGETS or (suffix == ".webm" and codec not in (None, "vp9", "svtav1")):
         return ".mkv"
     return suffix
-
-
-def fitted(stem: str, tail: str) -> str:
-    """`stem` and `tail` as one name, `stem` cut so that a disk takes it."""
-    room = LONGEST - len(os.fsencode(tail))
-    if len(os.fsencode(stem)) > room:
-        stem = os.fsencode(stem)[:room].decode(errors="ignore")
-    return stem + tail
 
 
 def check_distinct(jobs: list[Job]) -> None:

@@ -16,8 +16,7 @@ from filelock import FileLock
 
 from vidcolor.atomic import partial_name, partial_path, sync_folder, write_whole
 from vidcolor.errors import OutputError
-from vidcolor.film.batch import LONGEST, fitted
-from vidcolor.film.names import NOTE, PLAN, REFERENCES, SEGMENTS, SUFFIX, is_work
+from vidcolor.film.names import LONGEST, NOTE, PLAN, REFERENCES, SEGMENTS, SUFFIX, fitted, is_work
 from vidcolor.film.owner import hold, let_go
 from vidcolor.film.packets import DamagedPackets, check
 from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
