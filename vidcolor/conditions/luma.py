@@ -15,6 +15,7 @@ COLUMNS, ROWS = 40, 24  # of a thumbnail
 REACH = 0.12  # radius of what counts as local in a thumbnail, in widths
 NOISE = 4.0  # variance of L* that says nothing
 DARK = 10.0  # L* of bars at most
+LIT = 0.1  # share of a line that is brighter, where it is no bar
 BAR = 0.3  # share of a side that one bar may take
 SPANS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 1.06, 1.12, 1.18, 1.25, 1.33)  # of a reference cropped, or of a frame
 STEP = 0.06  # between starts
@@ -67,7 +68,9 @@ def local_contrast(lightness: np.ndarray, shown: np.ndarray | None = None, reach
 
 def box_of(lightness: np.ndarray, shown: np.ndarray | None = None) -> Box:
     """What is left of L* ``(h, w)`` without black bars, and without what is not shown."""
-    bright = lightness > DARK if shown is None else (lightness > DARK) & (shown > 0.5)
+    bright = cv2.blur(lightness, (3, 3)) > DARK  # grain must not light a bar
+    if shown is not None:
+        bright &= shown > 0.5
     top, height = side(bright.mean(1))
     left, width = side(bright.mean(0))
     return Box(left, top, width, height)
@@ -75,7 +78,7 @@ def box_of(lightness: np.ndarray, shown: np.ndarray | None = None) -> Box:
 
 def side(bright: np.ndarray) -> tuple[float, float]:
     """Start and length of what is no bar, of the share of bright pixels in each line."""
-    lines = np.flatnonzero(bright > 0.02)
+    lines = np.flatnonzero(bright > LIT)
     count = len(bright)
     if not len(lines) or lines[0] > BAR * count or lines[-1] < (1.0 - BAR) * count:
         return 0.0, 1.0
