@@ -33,7 +33,8 @@ def assemble(
         DamagedPackets: a packet file is not whole.
         OutputError: segments do not fit each other, or the target cannot be written.
     """
-    check_headers(muxer, segments)
+    if segments:
+        check_headers(muxer, segments)
     for number, (is_video, packet) in enumerate(merged(video_packets(segments), others)):
         if number % 100 == 0:
             check()
@@ -50,10 +51,9 @@ def check_headers(muxer: Muxer, segments: Sequence[Path]) -> None:
     Raises:
         OutputError: one differs.
     """
-    container = bytes(muxer.video.codec_context.extradata or b"")
+    wanted = bytes(muxer.video.codec_context.extradata or b"") or read_footer(segments[0]).header
     for path in segments:
-        header = read_footer(path).header
-        if container and header != container:
+        if read_footer(path).header != wanted:
             raise OutputError(f"{path}: was encoded with other headers than the target's; start anew")
 
 

@@ -24,7 +24,8 @@ def frames_from(open_reader: Callable[[], Reader], mark: Mark, digest: Digest, *
     """An open reader, and the frames from `mark` on with their numbers.
 
     With `exact` it seeks, and makes sure by time stamp and digest that it has found the frame; else, and where it has
-    not, it decodes from the start and counts.
+    not, it decodes from the start and counts. Behind damage the time stamp must do: decoders with several threads make
+    another picture of it each time.
 
     Raises:
         InputError: the frame is not there: the source has changed.
@@ -73,7 +74,7 @@ def chain(mark: Mark, frame: av.VideoFrame, rest: Iterator[av.VideoFrame]) -> It
 
 def counted(reader: Reader, mark: Mark, digest: Digest) -> Iterator[Numbered]:
     for number, frame in enumerate(frames_of(reader)):
-        if number == mark.frame and (frame.pts != mark.pts or digest(frame) != mark.digest):
+        if number == mark.frame and (frame.pts != mark.pts or not (reader.damaged or digest(frame) == mark.digest)):
             raise InputError(f"{reader.path}: frame {number} is another one than before; was the film changed?")
         if number >= mark.frame:
             yield number, frame

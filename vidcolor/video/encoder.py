@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 import cv2
@@ -41,6 +42,9 @@ class CodecOptions:
 
 CPU_AVX2 = 11  # OpenCV's number of that instruction set; the wheels do not export its name
 X264_WIDTH = 128  # pixels: half of it, in its small pictures, is one AVX-512 register
+MOST_THREADS = 16  # that FFmpeg would choose
+X265_LEVELS = (1, 4, 8, 16, 32)  # cores from which x265 works on so many frames at a time
+SVT_LEVELS = (1, 2, 4, 8, 12, 16)  # cores from which SVT-AV1 gets the next level of parallelism
 FIELD_OPTIONS = {"libx264": ("x264-params", "{}=1"), "libx265": ("x265-params", "interlace={}")}
 EVEN_ONLY = ("libx264", "libx265", "libsvtav1")  # take no chroma sample that lies half outside the picture
 OPTIONS = {
@@ -74,6 +78,7 @@ class VideoSettings:
     transfer: int
     on_card: bool = False  # the encoder takes frames in a card's memory
     threads: int = 0  # of the encoder; 0 leaves it the choice
+    instructions: str = ""  # vector instructions of the machine, where every byte is to come out again
 
     @property
     def accel(self) -> HWAccel | None:
@@ -130,24 +135,57 @@ def video_settings(info: FilmInfo, options: EncodeOptions, codec: str) -> VideoS
 def for_films(settings: VideoSettings) -> VideoSettings:
     """`settings` for a film in segments: every thread counted, and the same bytes whatever was encoded before.
 
+    Bytes depend on the number of threads and on the machine's vector instructions, and x265 writes both into its
+    headers. Both are part of the settings, so that no film goes on where it would come out otherwise.
+    """
+    settings = replace(settings, threads=film_threads(settings.encoder), instructions=vector_instructions())
+    key, more = film_parameters(settings.encoder, settings.width)
+    if more:
+        options = dict(settings.options)
+        options[key] = ":".join(x for x in (options.get(key), more) if x)
+        settings = replace(settings, options=tuple(options.items()))
+    return settings
+
+
+def film_parameters(encoder: str, width: int) -> tuple[str, str]:
+    """An encoder's option for parameters, and those that fix what FFmpeg has no options for.
+
     At widths that are no multiple of 128, x264's AVX-512 code gives other bytes after other films in the same process
     (seen with core 165); its AVX2 code does not, and gives the same bytes as AVX-512 at all other widths.
     """
-    settings = replace(settings, threads=film_threads(settings.encoder))
-    if settings.encoder == "libx264" and settings.width % X264_WIDTH and cv2.checkHardwareSupport(CPU_AVX2):
-        options = dict(settings.options)
-        options["x264-params"] = ":".join(x for x in (options.get("x264-params"), "asm=AVX2") if x)
-        settings = replace(settings, options=tuple(options.items()))
-    return settings
+    if encoder == "libx264" and width % X264_WIDTH and cv2.checkHardwareSupport(CPU_AVX2):
+        return "x264-params", "asm=AVX2"
+    if encoder == "libx265":
+        return "x265-params", f"pools={cores()}:info=0"
+    if encoder == "libsvtav1":
+        return "svtav1-params", f"lp={sum(cores() >= least for least in SVT_LEVELS)}"
+    return "", ""
 
 
 def film_threads(encoder: str) -> int:
     """How many threads an encoder shall have for a film, where nobody waits for the single frame; 0 is its own choice.
 
     x264 takes one and a half for each core, one a frame. While they wait for each other's rows, part of two cores
-    lies idle; four more make use of it, and the film is as large and as good as before.
+    lies idle; four more make use of it, and the film is as large and as good as before. x265's are frames at a time:
+    as many as it would choose by itself.
     """
-    return (os.cpu_count() or 1) * 3 // 2 + 4 if encoder == "libx264" else 0
+    if encoder == "libx264":
+        return cores() * 3 // 2 + 4
+    if encoder == "libx265":
+        return sum(cores() >= least for least in X265_LEVELS)
+    return 0 if encoder == "libsvtav1" else min(cores(), MOST_THREADS)
+
+
+def cores() -> int:
+    """Of this machine, however many of them this process may use now."""
+    return os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def vector_instructions() -> str:
+    """The widest that this machine and OpenCV know, such as AVX2; encoders and colour maths give other bytes by it."""
+    known = [name.lstrip("*") for name in cv2.getCPUFeaturesLine().split() if not name.endswith("?")]
+    return known[-1] if known else ""
 
 
 def divides(name: str, width: int, height: int) -> bool:
