@@ -113,6 +113,15 @@ def test_a_machine_with_other_vector_instructions_refuses(film, colorizer, tmp_p
         color(film, target, colorizer, options=OPTIONS)
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_encoder_aims_at_a_bitrate(codec):
+    """Rate control would begin anew at every join: each codec has a constant quality, or no choice."""
+    names = {name for name, _ in settings_of(codec).options}
+    assert not names & {"b", "bitrate", "maxrate", "bufsize", "pass", "passlogfile", "vbr"}
+    assert "crf" in names or codec in ("ffv1", "prores")
+    assert {f.name for f in dataclasses.fields(EncodeOptions)} & {"bitrate", "passes"} == set()
+
+
 @pytest.mark.parametrize("cores", [1, 2, 8, 64])
 def test_every_thread_is_counted(monkeypatch, cores):
     monkeypatch.setattr(encoder.os, "cpu_count", lambda: cores)
