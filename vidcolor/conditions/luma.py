@@ -7,6 +7,7 @@ how much of the frame it spans. More than the whole is what a frame that was cro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -85,6 +86,7 @@ def side(bright: np.ndarray) -> tuple[float, float]:
     return float(lines[0]) / count, float(lines[-1] + 1 - lines[0]) / count
 
 
+@lru_cache(maxsize=8)
 def windows(ratio: float) -> np.ndarray:
     """Where a picture may lie on a frame, ``(n, 4)``: start and span across, start and span down; the whole is first.
 

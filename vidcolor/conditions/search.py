@@ -174,9 +174,10 @@ class Index:
         for _ in range(2):
             top = int(scores.argmax())
             finer = refine(look, self.look(first + top), warp, 0)
-            again = self.agreements(look, span, finer)
+            near = slice(max(0, top - AROUND), min(len(scores), top + AROUND))
+            again = self.agreements(look, slice(first + near.start, first + near.stop), finer)
             if again.max() > scores.max():
-                warp, scores = finer, again
+                warp, scores[near] = finer, again
         return Ranked(first, scores, part)
 
     def roughly(self, look: Look, span: slice, part: bool) -> tuple[np.ndarray, np.ndarray]:
