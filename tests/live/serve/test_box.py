@@ -22,7 +22,7 @@ from PIL import Image
 from tests.crashing import crashing
 from tests.live.server import is_over, run, running, until_job, upload, visiting
 from vidcolor.live.serve import app, jobs, process
-from vidcolor.live.serve.box import abi, means
+from vidcolor.live.serve.box import abi, machine, means
 from vidcolor.live.serve.limits import Limits
 
 pytestmark = [pytest.mark.usefixtures("own_temp"), pytest.mark.timeout(120)]
@@ -92,7 +92,7 @@ def test_a_process_that_is_shut_in_has_what_it_needs_and_no_more(tmp_path):
     assert {name for name, went in told.items() if not went} >= refused
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux has them")
+@pytest.mark.skipif(not machine(), reason="its system calls are not known here")
 def test_this_linux_has_means():
     """So that the test before is not empty where it can be full."""
     assert "seccomp" in means()

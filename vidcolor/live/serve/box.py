@@ -89,7 +89,7 @@ def means() -> list[str]:
     found = ["limits"] if os.name == "posix" else []
     if abi():
         found.append("Landlock")
-    if sys.platform == "linux" and machine() and ctypes.CDLL(None).prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0:
+    if machine() and ctypes.CDLL(None).prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0:
         found.append("seccomp")
     return found
 
@@ -166,8 +166,8 @@ def allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
 
 
 def machine() -> str:
-    """The processor's name, where its system calls are known here."""
-    name = platform.machine()
+    """The processor's name, where the system is Linux and its system calls are known here."""
+    name = platform.machine() if sys.platform == "linux" else ""
     return name if sys.maxsize > 2**32 and any(name == known for known, _ in REFUSED) else ""
 
 
