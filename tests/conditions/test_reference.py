@@ -180,4 +180,4 @@ def test_pictures_of_an_image_model():
     found, warnings = read_references([SHARED / "video" / "references"])
     assert [r.number for r in found] == [0, 30, 60, 90, 210, 240, 270, 300, 330]
     assert not warnings
-    assert all(0.4 < stated(r.ab).mean() < 0.7 for r in found)  # the road, half of each picture, was left grey
+    assert all(0.5 < stated(r.ab).mean() < 0.98 for r in found)  # part of the road was left grey

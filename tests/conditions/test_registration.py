@@ -145,9 +145,18 @@ def test_a_small_part_stays_at_its_number_even_if_it_is_painted_flat(shot, frame
     assert place(wide, frame) is None  # never stretched
 
 
+def test_chroma_alone_lies_as_it_is(shot, frame):
+    masks = Reference.of(np.full((240, 320), 50.0, np.float32), tent(240, 320), number=60, chroma=True)
+    placed = place(masks, frame)
+    assert placed.confidence.min() > 0.99
+    assert np.abs(placed.ab - tent(*frame.shape)).max() < 1.0
+    assert place(masks, frame, number=61) is None
+    assert place(masks, np.ascontiguousarray(frame[:150])) is None  # never stretched
+
+
 def test_grey_states_nothing_unless_meant(shot, frame):
     ab = hues(*shot.shape)
-    ab[:, :320] = 0.5
+    ab[:, :320] = 0.1
     assert place(Reference.of(shot, ab, number=60), frame).confidence[:, :140].max() == 0.0
     assert place(Reference.of(shot, ab, number=60, neutral=True), frame).confidence[4:-4, 4:140].min() > 0.99
 
