@@ -117,7 +117,18 @@ def test_a_small_part_is_used_at_its_number_alone(frames, index, film):
     hat = reference(frames[140], 20, lambda x: np.full_like(x, 30.0), alpha=alpha)
     (found,) = outcomes(index, film, hat)
     assert (found.kind, found.number) == ("used", 20)
+    assert str(found) == "ref_20.png: used at frame 20 (its luma cannot be compared)"
     (found,) = outcomes(index, film, replace(hat, number=None))
+    assert found.kind == "unused"
+
+
+def test_chroma_alone_is_used_at_its_number(frames, index, film):
+    masks = reference(frames[140], 20, lambda x: np.full_like(x, 50.0), chroma=True)
+    (found,) = outcomes(index, film, masks)
+    assert (found.kind, found.number) == ("used", 20)
+    (found,) = outcomes(index, film, replace(masks, number=None))
+    assert found.kind == "unused"
+    (found,) = index.outcomes([replace(masks, number=5000)], {})
     assert found.kind == "unused"
 
 

@@ -86,7 +86,8 @@ def place(reference: Reference, lightness: np.ndarray, *, number: int | None = N
 
     The two may differ in size, shape of pixels, bars, grain and grade, and be shifted; one may be a crop of the other,
     of three quarters or more. `number` is the frame's, the reference's own where it is not given. A small part, such as
-    a hat that was painted over the frame of its number, stays where it lies if its luma cannot tell.
+    a hat that was painted over the frame of its number, stays where it lies if its luma cannot tell, and so does a
+    reference of chroma alone.
 
     Raises:
         ValueError: neither gives a number.
@@ -96,20 +97,16 @@ def place(reference: Reference, lightness: np.ndarray, *, number: int | None = N
         raise ValueError(f"{reference.name} has no number; give that of the frame")
     picture = reference.picture()
     look, frame = Look.at(picture.lightness, picture.alpha), Look.at(lightness)
-    warp, score = register(look, frame)
+    warp, score = (np.eye(3), 0.0) if reference.chroma else register(look, frame)
     if score < AGREES or not is_sound(warp, look.aspect, frame.aspect):
-        if number != reference.number or not stays(look, frame):
+        may_stay = number == reference.number and (reference.chroma or look.share < PART)
+        if not may_stay or abs(np.log(look.aspect / frame.aspect)) > LIKE:
             return None
         warp = np.eye(3)
     ab, confidence = spread(picture, look, warp, lightness.shape)
     if not reference.neutral:
         confidence = confidence * stated(ab)
     return Placed(reference.name, number, ab, confidence, max(0.0, score))
-
-
-def stays(look: Look, frame: Look) -> bool:
-    """Whether it is a small part of a picture of the frame's shape."""
-    return look.share < PART and abs(np.log(look.aspect / frame.aspect)) < LIKE
 
 
 def register(look: Look, frame: Look) -> tuple[np.ndarray, float]:

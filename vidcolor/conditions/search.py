@@ -23,7 +23,7 @@ from vidcolor.conditions.luma import (
     within,
 )
 from vidcolor.conditions.reference import Reference
-from vidcolor.conditions.registration import PART, SURE, TRIES, Look, Placed, from_window, in_pixels, refine
+from vidcolor.conditions.registration import AGREES, PART, SURE, TRIES, Look, Placed, from_window, in_pixels, refine
 
 FOUND = 0.75  # agreement of thumbnails from which a frame is the one that a reference shows
 NEARER = 0.6  # of what a named frame lacks in agreement, another may lack at most to be preferred
@@ -82,7 +82,8 @@ class Outcome:
 
     def __str__(self) -> str:
         name, number = self.reference.path, self.reference.number
-        at = f"frame {self.number} (agreement {self.score:.2f})"
+        compared = f"agreement {self.score:.2f}" if self.score >= AGREES else "its luma cannot be compared"
+        at = f"frame {self.number} ({compared})"
         if self.kind in ("used", "found"):
             return f"{name}: {self.kind} at {at}"
         if self.kind == "moved":
@@ -147,7 +148,7 @@ class Index:
         found = Outcome(reference, None, most, nearest, most, own, count)
         if placed is not None and (ranked.part or not is_nearer(most, own)):
             return replace(found, number=placed.number, score=placed.score, nearest=None if ranked.part else nearest)
-        return found.moved() if most >= FOUND else found
+        return found.moved() if most >= FOUND and not reference.chroma else found
 
     def position(self, number: int | None) -> int | None:
         """Where a frame stands among those that have come."""
@@ -167,7 +168,7 @@ class Index:
         first = span.indices(len(self.numbers))[0]
         picture = reference.picture()
         look = Look.at(picture.lightness, picture.alpha)
-        part = look.share < PART
+        part = reference.chroma or look.share < PART
         if not self.numbers:
             return Ranked(first, np.zeros(0), part)
         warp, scores = self.roughly(look, span, part)
