@@ -138,6 +138,14 @@ def test_one_fault_in_a_folder_is_told_and_the_rest_used(picture, tmp_path):
         assert fault in line
 
 
+def test_names_tell_references_apart(picture, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "actress.png", np.ascontiguousarray(picture[::2, ::2]))
+    found, _ = read_references([tmp_path / "a", tmp_path / "b", tmp_path / "a"])
+    assert [r.name for r in found] == [str(tmp_path / folder / "actress.png") for folder in ("a", "b")]
+
+
 def test_what_stops_before_anything_begins(picture, tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.png: no such file"):
         read_references([tmp_path / "nowhere.png"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Reference:
     """A picture of known colour. Its samples are read when they are asked for, so many references take little memory.
 
     Attributes:
-        name: what messages call it.
+        name: what it is called; no other reference of a film has the same.
         number: the frame of the film that its name gives, from 0; None: it gives none.
         picture: reads the samples.
         neutral: its greys are meant; otherwise what is nearly neutral states nothing.
@@ -116,7 +117,9 @@ def read_references(paths: Sequence[Path], *, neutral: bool = False) -> tuple[li
     if not found:
         raise InputError(f"{warnings[0]}; there is no other reference" if warnings else "no references; name a picture")
     check_numbers(found)
-    return sorted((r for r, _ in found), key=order), warnings
+    names = Counter(r.name for r, _ in found)
+    told_apart = (replace(r, name=str(r.path)) if names[r.name] > 1 else r for r, _ in found)
+    return sorted(told_apart, key=order), warnings
 
 
 def order(reference: Reference) -> tuple[bool, int, str, str]:
