@@ -42,6 +42,12 @@ def main(argv: list[str] | None = None) -> int:
     killed.add_argument("--kills", type=int, default=30)
     killed.add_argument("--cuts", type=int, default=20, help="of the power (default: %(default)s)")
     killed.add_argument("--seed", type=int, default=1, help="of the moments (default: %(default)s)")
+    mutants = commands.add_parser("fuzz", help="damaged clips, odd files and cases through the command")
+    mutants.add_argument("--first", type=int, default=0, help="number of the first mutant (default: %(default)s)")
+    mutants.add_argument("--count", type=int, default=3000, help="of mutants (default: %(default)s)")
+    mutants.add_argument("--seed", type=int, default=1, help="of all mutants (default: %(default)s)")
+    mutants.add_argument("--lanes", type=int, default=2, help="commands at a time (default: %(default)s)")
+    mutants.add_argument("--keep", type=Path, metavar="FOLDER", help="only write these mutants into a folder")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -88,6 +94,15 @@ def main(argv: list[str] | None = None) -> int:
     elif args.command == "resume":
         clip = args.clips / "his_girl_friday.mp4"
         save("resume", resume(clip, args.work / "resume", kills=args.kills, cuts=args.cuts, seed=args.seed))
+    elif args.command == "fuzz":
+        from benchmarks.fuzz.run import fuzz, keep, media
+
+        sources = media(args.clips, args.work / "fuzz")
+        if args.keep:
+            keep(sources, args.keep, first=args.first, count=args.count, seed=args.seed)
+            return 0
+        save("fuzz", fuzz(sources, args.work / "fuzz", first=args.first, count=args.count,
+                          seed=args.seed, lanes=args.lanes))  # fmt: skip
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "live":

@@ -1,0 +1,1 @@
+"""Damaged media through the command: mutants, runs in bounded time and memory, and what must hold for each."""
