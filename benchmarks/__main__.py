@@ -12,6 +12,7 @@ from benchmarks.machine import RESULTS, save
 from benchmarks.network import network
 from benchmarks.plots import draw_all
 from benchmarks.quality import quality
+from benchmarks.references import references
 from benchmarks.report import write_readme
 from benchmarks.resume.run import resume
 from benchmarks.segments import segments
@@ -48,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     mutants.add_argument("--seed", type=int, default=1, help="of all mutants (default: %(default)s)")
     mutants.add_argument("--lanes", type=int, default=2, help="commands at a time (default: %(default)s)")
     mutants.add_argument("--keep", type=Path, metavar="FOLDER", help="only write these mutants into a folder")
+    carried = commands.add_parser("references", help="how well a clip's own frames carry through it, on the clips")
+    carried.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -103,6 +106,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         save("fuzz", fuzz(sources, args.work / "fuzz", first=args.first, count=args.count,
                           seed=args.seed, lanes=args.lanes))  # fmt: skip
+    elif args.command == "references":
+        save("references", references(colour_clips(args.clips), frames=args.frames))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "live":

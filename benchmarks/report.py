@@ -20,6 +20,7 @@ TEMPLATES = {  # of each result, in the order of the README
     "memory": "memory",
     "quality": "quality",
     "temporal": "temporal",
+    "references": "references",
     "shots": "shots",
     "upsampling": "upsampling",
     "live": "live",
