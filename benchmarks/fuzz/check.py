@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def film_fault(source: Path, target: Path, told: int) -> str:
     return f"frame {where} shows something else: luma at {worst:.1f} dB" if worst < LEAST_DB else ""
 
 
-def lumas(path: Path):  # type: ignore[no-untyped-def]
+def lumas(path: Path) -> Iterator[np.ndarray]:
     """The luma of each frame of the main picture as 8 bits; an empty array where a frame has none."""
     with open_input(str(path)) as container:
         stream, failures = main_video(container, str(path)), 0
@@ -69,7 +70,7 @@ def lumas(path: Path):  # type: ignore[no-untyped-def]
                         frames = packet.decode()
                     except (av.error.InvalidDataError, av.error.EOFError):
                         continue
-                    yield from (luma(frame) for frame in frames)
+                    yield from (luma(frame) for frame in frames if isinstance(frame, av.VideoFrame))
                 return
             except av.error.InvalidDataError:
                 failures += 1
@@ -81,6 +82,7 @@ def luma(frame: av.VideoFrame) -> np.ndarray:
     if not first.is_luma or frame.format.name.startswith(("ya", "yuyv", "uyvy", "pal", "mono", "rgb", "bgr")):
         return np.zeros((0, 0), np.uint8)
     plane = frame.planes[first.plane]
-    kind = np.uint8 if first.bits == 8 else np.uint16
-    rows = np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)[:, : plane.width]
-    return (rows >> (first.bits - 8)).astype(np.uint8)
+    rows = np.frombuffer(memoryview(plane), np.dtype(np.uint8 if first.bits == 8 else np.uint16)).reshape(
+        plane.height, -1
+    )[:, : plane.width]
+    return np.right_shift(rows, first.bits - 8).astype(np.uint8)

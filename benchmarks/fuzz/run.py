@@ -163,8 +163,9 @@ def faults_of(ran: Ran, told: dict[str, Any], folder: Path, count: int) -> Itera
         yield f"{ran.ended}: {ran.longest:.0f} s, {ran.memory:.0f} MB"
     if ran.status not in (0, 1):
         yield f"exit status {ran.status}"
-    if "Traceback" in ran.said or "Error:" in ran.said:
-        yield f"traceback: {ran.said[-600:]!r}"
+    for line in ran.said.splitlines():
+        if "Traceback" in line or "internal fault" in line or "twice" in line:
+            yield f"not a message for a user: {ran.said[-600:] if 'Traceback' in line else line!r}"
     if len(told["files"]) + len(told["failed"]) != count or (ran.status == 0) != (not told["failed"]):
         yield f"{count} files, told are {len(told['files'])} done and {len(told['failed'])} failed, exit {ran.status}"
     if sum(line.startswith("vidcolor: ") for line in ran.said.splitlines()) != len(told["failed"]):
@@ -189,7 +190,8 @@ def command(paths: list[Path], folder: Path) -> Ran:
             arguments, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL,
             env={**os.environ, "TMPDIR": str(folder / "tmp")},
         )  # fmt: skip
-    state, since, longest, memory, ended = (), time.monotonic(), 0.0, 0.0, ""
+    state: tuple[object, ...] = ()
+    since, longest, memory, ended = time.monotonic(), 0.0, 0.0, ""
     while process.poll() is None:
         time.sleep(EVERY)
         now = time.monotonic()
