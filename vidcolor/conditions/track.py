@@ -119,13 +119,14 @@ class Tracker:
 
         What the neighbour does not show lies as far outside the reference frame as outside the neighbour.
         """
-        height, width = picture.shape
+        return joined(self.step(picture, towards), warp)
+
+    def step(self, picture: np.ndarray, towards: np.ndarray) -> np.ndarray:
+        """The warp ``(h, w, 2)`` of one picture into another of its size."""
         flow: np.ndarray = self.flow.calc(picture, towards, None)  # type: ignore[call-overload]
         cv2.patchNaNs(flow, 0.0)
-        step = grid(width, height) + flow
-        beyond = step - np.clip(step, 0.0, np.array((width - 1, height - 1), np.float32))
-        longer: np.ndarray = warp_planes(warp, step) + beyond
-        return longer
+        warp: np.ndarray = grid(*picture.shape[::-1]) + flow
+        return warp
 
     def keep(self, number: int, warp: np.ndarray) -> None:
         height, width = warp.shape[:2]
@@ -133,6 +134,14 @@ class Tracker:
         move = cv2.resize(warp - grid(width, height), cells, interpolation=cv2.INTER_AREA)
         move *= np.array((self.size[0] / width, self.size[1] / height), np.float32)
         self.kept[number] = move.astype(np.float16)
+
+
+def joined(step: np.ndarray, warp: np.ndarray) -> np.ndarray:
+    """A warp into a neighbour and the warp of that neighbour, as one; what lies outside the neighbour stays outside."""
+    height, width = step.shape[:2]
+    beyond = step - np.clip(step, 0.0, np.array((width - 1, height - 1), np.float32))
+    longer: np.ndarray = warp_planes(warp, step) + beyond
+    return longer
 
 
 def track(reference: int, kept: dict[int, np.ndarray]) -> Track:
