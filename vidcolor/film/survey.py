@@ -8,6 +8,7 @@ import shutil
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,8 @@ class Surveyor:
     def finish(self, outcomes: list[Outcome], warnings: list[str]) -> Survey:
         self.survey.warnings += warnings
         for outcome in outcomes:
-            (self.survey.notes if outcome.reference.name in self.placed else self.survey.warnings).append(str(outcome))
+            told = outcome if outcome.reference.name in self.placed else replace(outcome, number=None)
+            (self.survey.notes if told.kind in ("used", "found") else self.survey.warnings).append(str(told))
         self.survey.finish()
         return self.survey
 
