@@ -22,7 +22,7 @@ from vidcolor.film.batch import plan_batch
 
 @pytest.mark.parametrize(
     ("command", "shows"),
-    [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token"), ("jobs", "clean")],
+    [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token"), ("jobs", "clean"), ("references", "--cover")],
 )
 def test_help_imports_no_engine_and_no_codec(command, shows):
     script = (

@@ -30,6 +30,7 @@ EPILOG = """examples:
   vidcolor info                              versions, backends and the model
   vidcolor webcam                            a camera or a stream, live in a window
   vidcolor serve                             a page for the browser: live, films, photos
+  vidcolor references film.mp4 -o refs/      the frames that are worth colouring by hand or another program
   vidcolor jobs [clean] [FOLDER]             films that were begun and are not complete
   vidcolor engines [build|clear]             what NVIDIA cards run, kept for the next start
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "info": "vidcolor.cli.info",
     "engines": "vidcolor.cli.engines",
     "jobs": "vidcolor.cli.jobs",
+    "references": "vidcolor.cli.references",
     "webcam": "vidcolor.cli.webcam",
     "serve": "vidcolor.cli.serve",
 }

@@ -30,6 +30,21 @@ def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str =
     Raises:
         ValueError: there are more or fewer thumbnails than shots, or none.
     """
+    count = len(shots.shots)
+    captions = [(f"{number}", _about(shot)) for number, shot in enumerate(shots.shots, 1)]
+    return sheet_of(thumbnails, shots, captions, f"{count} shot{'s' * (count != 1)}", form=form)
+
+
+def sheet_of(
+    thumbnails: Sequence[np.ndarray], shots: ShotList, captions: Sequence[tuple[str, str]], about: str, *, form: str
+) -> list[bytes]:
+    """The same with other words: a name and a second line for each picture, and what the heading says of them all.
+
+    The time code of each is that of its shot's start.
+
+    Raises:
+        ValueError: there are more or fewer thumbnails than shots, or none.
+    """
     if len(thumbnails) != len(shots.shots) or not thumbnails:
         raise ValueError(f"{len(thumbnails)} thumbnails for {len(shots.shots)} shots; give one for each")
     width = (PAGE[0] - 2 * MARGIN - (COLUMNS - 1) * GAP) // COLUMNS
@@ -40,12 +55,12 @@ def shot_sheet(thumbnails: Sequence[np.ndarray], shots: ShotList, *, form: str =
     drawn = []
     for number, chosen in enumerate(pages, 1):
         page = Image.new("RGB", PAGE, "white")
-        _heading(page, shots, f"{number} / {len(pages)}")
+        _heading(page, shots, about, f"{number} / {len(pages)}")
         for place, i in enumerate(chosen):
             left = MARGIN + place % COLUMNS * (width + GAP)
             top = MARGIN + HEADING + place // COLUMNS * (height + CAPTION + GAP)
             page.paste(_fitted(thumbnails[i], width, height), (left, top))
-            _caption(page, (left, top + height + 4), i + 1, shots.shots[i], shots.rate)
+            _caption(page, (left, top + height + 4), captions[i], time_code(shots.shots[i], shots.rate))
         drawn.append(_encoded(page, form))
     return drawn
 
@@ -84,21 +99,25 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def _heading(page: Image.Image, shots: ShotList, number: str) -> None:
-    draw, count = ImageDraw.Draw(page), len(shots.shots)
+def _heading(page: Image.Image, shots: ShotList, about: str, number: str) -> None:
+    draw = ImageDraw.Draw(page)
     draw.text((MARGIN, MARGIN), f"{shots.source or 'Shots'}", INK, _font(28))
-    about = f"{count} shot{'s' * (count != 1)}" + (f", {float(shots.rate):.5g} frames a second" if shots.rate else "")
+    about += f", {float(shots.rate):.5g} frames a second" if shots.rate else ""
     draw.text((MARGIN, MARGIN + 34), about, PALE, _font(17))
     draw.text((PAGE[0] - MARGIN, MARGIN + 34), number, PALE, _font(17), anchor="ra")
 
 
-def _caption(page: Image.Image, at: tuple[int, int], number: int, shot: Shot, rate: Fraction | None) -> None:
+def _caption(page: Image.Image, at: tuple[int, int], caption: tuple[str, str], time: str) -> None:
     draw = ImageDraw.Draw(page)
-    draw.text(at, f"{number}", INK, _font(18))
-    draw.text((at[0] + 52, at[1]), time_code(shot, rate), INK, _font(18))
+    draw.text(at, caption[0], INK, _font(18))
+    beside = at[0] + max(52, round(draw.textlength(caption[0], _font(18))) + 14)
+    draw.text((beside, at[1]), time, INK, _font(18))
+    draw.text((beside, at[1] + 22), caption[1], PALE, _font(14))
+
+
+def _about(shot: Shot) -> str:
     length = "" if shot.end is None else f"{shot.end - shot.start} frames"
-    kind = "dissolve" if shot.kind == "dissolve" else ""
-    draw.text((at[0] + 52, at[1] + 22), ", ".join(x for x in (length, kind) if x), PALE, _font(14))
+    return ", ".join(x for x in (length, "dissolve" if shot.kind == "dissolve" else "") if x)
 
 
 def _fitted(thumbnail: np.ndarray, width: int, height: int) -> Image.Image:
