@@ -37,16 +37,19 @@ def still_fault(target: Path) -> str:
 
 
 def film_fault(source: Path, target: Path, told: int) -> str:
-    """As many frames as were told and as the source has, and the same luma in each."""
-    wanted, found = lumas(source), lumas(target)
+    """As many frames as were told and as the source has, and the same luma in each.
+
+    What a decoder leaves of a damaged frame is whatever was in memory: where it shows another thing when all frames are
+    held, nothing can be said of it.
+    """
+    wanted, found, held = lumas(source), lumas(target), [picture.copy() for picture in lumas(source, hold=True)]
     count, worst, where = 0, np.inf, 0
     extra = 0
     for number, (one, other) in enumerate(zip_longest(wanted, found)):
         count += other is not None
         extra += (one is None) != (other is None)
-        if one is not None and other is not None and one.shape == other.shape:
-            error = float(np.mean((one.astype(np.float32) - other) ** 2))
-            db = 99.0 if error == 0 else 10 * np.log10(255**2 / error)
+        if one is not None and other is not None and number < len(held) and psnr(one, held[number]) > LEAST_DB:
+            db = psnr(one, other)
             if db < worst:
                 worst, where = db, number
     if count != told:
@@ -56,8 +59,20 @@ def film_fault(source: Path, target: Path, told: int) -> str:
     return f"frame {where} shows something else: luma at {worst:.1f} dB" if worst < LEAST_DB else ""
 
 
-def lumas(path: Path) -> Iterator[np.ndarray]:
-    """The luma of each frame of the main picture as 8 bits; an empty array where a frame has none."""
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    """dB between two pictures; 99 where they are the same, have no luma, or are of different sizes."""
+    if one.shape != other.shape or not one.size:
+        return 99.0
+    error = float(np.mean((one.astype(np.float32) - other) ** 2))
+    return 10 * np.log10(255**2 / error) if error else 99.0
+
+
+def lumas(path: Path, *, hold: bool = False) -> Iterator[np.ndarray]:
+    """The luma of each frame of the main picture as 8 bits; an empty array where a frame has none.
+
+    With `hold` no frame gives its memory back to the decoder.
+    """
+    kept = []
     with open_input(str(path)) as container:
         stream, failures = main_video(container, str(path)), 0
         while failures < FAILURES:
@@ -70,6 +85,7 @@ def lumas(path: Path) -> Iterator[np.ndarray]:
                         frames = packet.decode()
                     except (av.error.InvalidDataError, av.error.EOFError):
                         continue
+                    kept += frames if hold else []
                     yield from (luma(frame) for frame in frames if isinstance(frame, av.VideoFrame))
                 return
             except av.error.InvalidDataError:

@@ -26,8 +26,8 @@ import psutil
 from benchmarks.fuzz.check import fault_of
 from benchmarks.fuzz.mutants import KINDS, Mutant, Source, mutant, sources_in
 
-BATCH = 16  # mutants of a command
-ALONE = 10
+BATCH = 24  # mutants of a command
+ALONE = 40
 LONGEST = 60.0  # seconds that a mutant may take
 MOST_MB = 2048  # of the memory in use, all processes of a command together
 EVERY = 0.1  # seconds between two looks at a process
