@@ -94,7 +94,7 @@ class Colorizer:
         if is_still(source, target):
             if options.shots or options.save_shots:
                 raise OptionError(f"{source}: is a still and has no shots; leave shots and save_shots out")
-            if options.references:
+            if options.references or options.references_by is not None:
                 raise OptionError(f"{source}: is a still, and references are for films; leave them out")
             still = fetch(str(source)) if is_address(str(source)) else Path(source)
             return colorize_still(still, target, self.backend, options, model=self.model.identity, made=made)

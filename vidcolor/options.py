@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,8 @@ SHEETS = {".pdf": "PDF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}  # endi
 SHOT_LIST = ".json"
 SMOOTHERS = ("auto", "none", "ema", "flow", "lookahead")
 SIDECARS = ("json",)
+PLACEHOLDER = re.compile(r"\{(\w+)\}")  # in a command
+PLACES = ("input", "output")
 AUTO = "auto"  # a file beside the target, named after it
 BACKENDS = ("auto", "tensorrt", "rtx", "openvino", "onnx", "pytorch")
 
@@ -89,6 +94,8 @@ class FilmOptions:
 
     shots: Path | None = None  # cut list to go by; None: shots are found
     references: tuple[Path, ...] = ()  # pictures of known colour, and folders of them
+    references_by: str | None = None  # command that colours frames of the film, {input} to {output}, as references
+    references_timeout: float = 1800.0  # seconds that it may take for one of them
     save_shots: tuple[Path, ...] = ()  # where to write them: .json the cut list, .pdf, .png or .jpg a contact sheet
     start: float | None = None  # seconds from the start of the film
     end: float | None = None  # seconds from the start of the film
@@ -98,13 +105,16 @@ class FilmOptions:
     work: Path | None = None  # folder for what is done of films that are not complete; None: beside the target
 
     def __post_init__(self) -> None:
-        if self.start and self.references:
+        if self.start and (self.references or self.references_by is not None):
             raise OptionError("references are numbered from the film's first frame; leave start out, or cut the film")
         if self.start and (self.shots or self.save_shots):
             raise OptionError("shots are counted from the film's first frame; leave start out, or shots and save_shots")
         for path in self.save_shots:
             if path.suffix.lower() not in (SHOT_LIST, *SHEETS):
                 raise OptionError(f"{path}: cannot hold shots; end its name in {SHOT_LIST} or {', '.join(SHEETS)}")
+        if self.references_by is not None:
+            words_of("references-by", self.references_by)
+        check_range("references_timeout", self.references_timeout, 0.001, 1e7)
         check_range("start", self.start or 0.0, 0.0, float("inf"))
         if self.end is not None and not (self.start or 0.0) < self.end < math.inf:
             raise OptionError(f"end {self.end:g} s is not after start {self.start or 0.0:g} s; give a later end")
@@ -127,6 +137,26 @@ class ColorizeOptions(ColorOptions, EncodeOptions, FilmOptions):
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise OptionError(f"{name} {value!r} is not known; choose from {', '.join(allowed)}")
+
+
+def words_of(name: str, command: str) -> list[str]:
+    """The words of a command, as a shell would split it; {input} and {output} stand for paths in it.
+
+    Raises:
+        OptionError: it cannot be split, names no program, or lacks one of the two, or has another word in braces.
+    """
+    try:
+        words = shlex.split(command, posix=os.name != "nt")
+    except ValueError as error:
+        raise OptionError(f"{name}: {command!r} cannot be split into words, {str(error).lower()}") from error
+    used = [place for word in words for place in PLACEHOLDER.findall(word)]
+    if unknown := [place for place in used if place not in PLACES]:
+        raise OptionError(f"{name}: {{{unknown[0]}}} is not known; {{input}} and {{output}} stand for the two pictures")
+    if missing := [place for place in PLACES if place not in used]:
+        raise OptionError(
+            f"{name}: {command!r} lacks {{{missing[0]}}}; give one such as 'colorize {{input}} {{output}}'"
+        )
+    return [word.strip('"') for word in words] if os.name == "nt" else words
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

@@ -69,7 +69,7 @@ def run(argv: Sequence[str]) -> int:
 def start(parsed: argparse.Namespace, terminal: Terminal) -> int:
     """Stills and films one by one, a stream, or a window."""
     options, streaming = build(ColorizeOptions, parsed), build(StreamOptions, parsed)
-    if options.references and parsed.preview:
+    if (options.references or options.references_by is not None) and parsed.preview:
         raise OptionError("references are for films that are written; leave preview or references out")
     if parsed.preview:
         return preview(parsed, options, terminal)

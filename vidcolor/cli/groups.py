@@ -55,6 +55,13 @@ FILM: Arguments = {
         "type": Path, "nargs": "+", "metavar": "PATH",
         "help": "pictures of known colour, and folders of them: frames of the film (ref_000040.png); after INPUT",
     },
+    "references_by": {
+        "metavar": "COMMAND",
+        "help": "have a program colour the frames worth it, as references: 'colorize {input} {output}'; no shell",
+    },
+    "references_timeout": {
+        "type": float, "metavar": "SECONDS", "help": "what it may take for one frame (%(default)g, half an hour)",
+    },
     "shots": {"type": Path, "metavar": "FILE", "help": "cut list to go by: JSON, or PySceneDetect's CSV"},
     "save_shots": {
         "type": Path, "nargs": "+", "metavar": "FILE",

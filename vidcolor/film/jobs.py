@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidcolor.errors import OptionError, OutputError
-from vidcolor.film.names import SEGMENTS, SUFFIX, is_work
+from vidcolor.film.names import SUFFIX, is_work
 from vidcolor.film.owner import Owner, holder
 from vidcolor.film.plan import plan_of
 from vidcolor.film.work import Note, clear, locked, temporary_of
@@ -55,7 +55,7 @@ def look(folder: Path) -> Unfinished:
     """What is known of a work folder; one whose plan another version wrote is known by its note."""
     note, plan = Note.read(folder), plan_of(folder)
     target = note.target if note else str(folder.with_name(folder.name.removesuffix(SUFFIX)))
-    files = [path for path in (*folder.glob("*"), *(folder / SEGMENTS).glob("*")) if path.is_file()]
+    files = [path for path in folder.rglob("*") if path.is_file()]
     if note is not None and (temporary := temporary_of(note)).is_file():
         files.append(temporary)
     facts = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 SUFFIX = ".vidcolor"  # of a work folder
 PLAN, SEGMENTS, REFERENCES, NOTE = "plan.jsonl", "segments", "references", "job.json"
+STILLS, COLORED = "stills", "colored"  # frames for the user's program, and in there what it has made of them
 LOCK, GUARD = "lock", "guard"
 LONGEST = 255  # bytes of a name that every usual disk takes
 RECORDS = ".vidcolor.jsonl"  # in a folder of results

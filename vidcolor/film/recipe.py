@@ -30,9 +30,11 @@ OF_THE_RUN = (
     "tag",
     "sidecar",
     "framemd5",
+    "references_timeout",
 )  # options that no sample depends on, or only by name
 
-OF_THE_COMMAND = ("overwrite", "model", "backend", "restart", "work")  # no file depends on these, or only by name
+# No file depends on these, or only by name.
+OF_THE_COMMAND = ("overwrite", "model", "backend", "restart", "work", "references_timeout")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from vidcolor.errors import Cancelled, InputError, OutputError
 from vidcolor.film.assemble import assemble
 from vidcolor.film.delivery import Finished, Met, faults, losses
 from vidcolor.film.hooks import Hooks
+from vidcolor.film.outside import with_stills
 from vidcolor.film.plan import FilmPlan, Segment, frames_done
 from vidcolor.film.recipe import Recipe, SourceFacts, wish_of
 from vidcolor.film.record import Made
@@ -167,6 +168,9 @@ class Film:
         memory = self.memory()
         if self.options.restart:
             forget(self.folder)
+        if self.options.references_by is not None:
+            self.options, said = with_stills(self.options, self.source, self.folder, self.kinds, self.check_cancel)
+            self.summary.notes += said
         plan, segment = open_plan(self.folder, self.facts, self.info, self.recipe(memory))
         self.recall(plan)
         if plan.complete:

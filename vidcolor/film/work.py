@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from vidcolor.atomic import partial_name, partial_path, sync_folder, write_whole
 from vidcolor.errors import OutputError
-from vidcolor.film.names import LONGEST, NOTE, PLAN, REFERENCES, SEGMENTS, SUFFIX, fitted, is_work
+from vidcolor.film.names import COLORED, LONGEST, NOTE, PLAN, REFERENCES, SEGMENTS, STILLS, SUFFIX, fitted, is_work
 from vidcolor.film.owner import hold, let_go
 from vidcolor.film.packets import DamagedPackets, check
 from vidcolor.film.plan import FilmPlan, Segment, keep_lines, read_plan
@@ -93,7 +93,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not any((folder / SEGMENTS).glob("*.packets")):
+        if not any((folder / SEGMENTS).glob("*.packets")) and not any((folder / STILLS / COLORED).glob("*")):
             clear(folder)
         let_go(folder, guard)
 
@@ -142,7 +142,8 @@ def refused(folder: Path, error: OSError) -> OutputError:
 def forget(folder: Path) -> None:
     """Remove what an earlier run has left in `folder`, which is locked by this one."""
     (folder / PLAN).unlink(missing_ok=True)
-    shutil.rmtree(folder / REFERENCES, ignore_errors=True)
+    for name in (REFERENCES, STILLS):
+        shutil.rmtree(folder / name, ignore_errors=True)
     for path in (folder / SEGMENTS).glob("*.packets*"):
         path.unlink(missing_ok=True)
 

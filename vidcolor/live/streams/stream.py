@@ -173,7 +173,7 @@ def check(source: str, target: str, outlet: Outlet | None, options: ColorizeOpti
     """Everything that can be refused before a connection is made."""
     if options.shots or options.save_shots:
         raise OptionError("shots and save-shots are for films in files; leave them out")
-    if options.references:
+    if options.references or options.references_by is not None:
         raise OptionError("references are for films in files; save the film first, or leave them out")
     if options.verify or options.sidecar or options.framemd5:
         raise OptionError("verify, sidecar and framemd5 are for files that are read again; leave them out")
