@@ -118,10 +118,11 @@ def test_it_ends_at_the_cut_and_the_other_shots_stay_as_they_are(film, red, colo
     assert max(np.abs(a - b).mean() for a, b in zip(red[CUT:], plain[CUT:], strict=True)) < 0.5  # a finer grid alone
 
 
-def test_two_references_go_over_into_each_other_without_a_step(film, colorizer, tmp_path):
+def test_two_references_go_over_into_each_other_without_a_step(film, red, colorizer, tmp_path):
     other = (45.0, -40.0)
     found = color(film, tmp_path / "out.mkv", colorizer, [still(tmp_path, 4), still(tmp_path, 20, color=other)])
     means = np.array([found[n][square(n)].reshape(-1, 2).mean(0) for n in range(CUT)])
+    assert np.abs(means[4] - red[4][square(4)].mean((0, 1))).max() < 2  # the first holds on its own frame
     assert np.abs(means[20] - means[4]).max() > 15
     even = np.abs(means[20] - means[4]).max() / 16
     assert np.abs(np.diff(means, axis=0)).max() < 2 * even

@@ -10,10 +10,15 @@ from vidcolor.conditions.store import Stretch, Survey
 
 
 class Conditioner:
-    """Gives what is known of a frame: from the reference before it in its shot, and from the one after it."""
+    """Gives what is known of a frame: from the reference before it in its shot, and from the one after it.
+
+    Attributes:
+        frames: numbers of the reference frames.
+    """
 
     def __init__(self, survey: Survey) -> None:
         self.survey, self.carrier = survey, Carrier()
+        self.frames = frozenset(stretch.reference for stretch in survey.stretches)
 
     def __call__(self, number: int, lightness: np.ndarray) -> Known | None:
         """What is known of frame `number` with L* ``(h, w)``, at half that size; None where nothing is."""

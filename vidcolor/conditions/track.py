@@ -82,7 +82,7 @@ class Tracker:
             self.pictures, self.reference = [picture], number
             self.warp = grid(*picture.shape[::-1])
             self.keep(number, self.warp)
-        elif self.reference is not None or len(self.pictures) > REACH:
+        elif len(self.pictures) > REACH:
             del self.pictures[0]
         self.number = number
         return done

@@ -34,7 +34,7 @@ from vidcolor.frames.colorizer import FrameColorizer
 from vidcolor.frames.host import FrameMemory, HostFrames
 from vidcolor.frames.item import Colored
 from vidcolor.frames.memory import find_card, proxy_size, queue_size
-from vidcolor.frames.network import Condition, Network
+from vidcolor.frames.network import Network
 from vidcolor.frames.runner import Runner
 from vidcolor.frames.summary import Summary
 from vidcolor.frames.workers import Crew, OneCvThread
@@ -175,13 +175,15 @@ class Film:
         self.recall(plan)
         if plan.complete:
             return plan
-        network = Network(self.backend, memory.size, self.known(memory))
-        colorizer = FrameColorizer(memory, network, self.options, clocks=self.clocks)
+        known = self.known(memory)
+        network = Network(self.backend, memory.size, known)
+        anchors = known.frames if known else ()
+        colorizer = FrameColorizer(memory, network, self.options, anchors=anchors, clocks=self.clocks)
         frames = self.frames(plan, segment, memory)
         FilmRun(self, plan, segment, colorizer, network).run(frames)
         return plan
 
-    def known(self, memory: FrameMemory) -> Condition | None:
+    def known(self, memory: FrameMemory) -> Conditioner | None:
         """What references say of the film's colour; reads it once."""
         if not self.options.references:
             return None

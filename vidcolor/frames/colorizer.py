@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,13 @@ class FrameColorizer:
 
     def __init__(
         self, memory: FrameMemory, predict: Predict, options: ColorOptions, *,
-        live: bool = False, clocks: tuple[Clock, Clock, Clock] | None = None,
+        live: bool = False, anchors: Container[int] = (), clocks: tuple[Clock, Clock, Clock] | None = None,
     ) -> None:  # fmt: skip
         self.memory = memory
         self.strength = options.strength
         self.clocks = clocks or (Clock(), Clock(), Clock())  # of prepare, push and merge
         self.shots: Shots = LiveShots() if live else ShotDetector()
-        self.stabilizer = Stabilizer(predict, options, live=live, clock=self.clocks[1])
+        self.stabilizer = Stabilizer(predict, options, live=live, anchors=anchors, clock=self.clocks[1])
         self.undecided: deque[Prepared] = deque()  # frames of which it is not known whether a shot begins there
         self.held: dict[int, Prepared] = {}  # frames that the stabilizer has, by number
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import cv2
@@ -73,8 +74,9 @@ class Span:
 class LookaheadSmoother:
     """Bidirectional smoothing along motion within a shot. It holds back two spans of frames; colour never lags.
 
-    The first and the last frame of a shot are anchors, and every `every`-th between. Where `every` is None, it is every
-    MAX_SPAN-th, and a span of which both anchors leave much occluded is halved until they do not.
+    The first and the last frame of a shot are anchors, those of the numbers `anchors`, and every `every`-th between.
+    Where `every` is None, it is every MAX_SPAN-th, and a span of which both anchors leave much occluded is halved until
+    they do not.
 
     An anchor's colour is the average of all anchors before it and of the next one, weighted by ``amount^frames`` and by
     how well the luma matched along the motion. That is exponential smoothing in both directions; the weights are warped
@@ -85,8 +87,10 @@ class LookaheadSmoother:
     over a span, so fewer predictions flicker less.
     """
 
-    def __init__(self, predict: Predict, amount: float, every: int | None = None) -> None:
-        self.predict, self.amount, self.every = predict, amount, every
+    def __init__(
+        self, predict: Predict, amount: float, every: int | None = None, *, anchors: Container[int] = ()
+    ) -> None:
+        self.predict, self.amount, self.every, self.anchors = predict, amount, every, anchors
         self.motion = Motion()
         self.reset()
 
@@ -102,7 +106,7 @@ class LookaheadSmoother:
             self.frames = [self.frame(number, lightness)]
             return []
         self.frames.append(self.frame(number, lightness))
-        if len(self.frames) <= (self.every or MAX_SPAN):
+        if len(self.frames) <= (self.every or MAX_SPAN) and number not in self.anchors:
             return []
         return self.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 import numpy as np
@@ -33,10 +33,16 @@ SMOOTHERS: dict[str, Callable[[Predict, ColorOptions], Smoother]] = {
 }
 
 
-def make_smoother(name: str, predict: Predict, options: ColorOptions, *, live: bool) -> Smoother:
-    """The smoother `name`; with `live` no frame waits for others to be predicted with."""
-    if name != "lookahead":  # which alone has a use for how far a colour is known
-        predict = bare(predict)
+def make_smoother(
+    name: str, predict: Predict, options: ColorOptions, *, live: bool, anchors: Container[int] = ()
+) -> Smoother:
+    """The smoother `name`; with `live` no frame waits for others to be predicted with.
+
+    The network sees the frames of the numbers `anchors` in any case, where frames can wait.
+    """
+    if name == "lookahead":
+        return LookaheadSmoother(predict, options.smoothing, options.every, anchors=anchors)
+    predict = bare(predict)  # only lookahead has a use for how far a colour is known
     return NoSmoother(predict, 1) if live and name == "none" else SMOOTHERS[name](predict, options)
 
 

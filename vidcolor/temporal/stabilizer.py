@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +27,21 @@ class StableColor:
 class Stabilizer:
     """Takes consecutive frames and returns stable a*b*, some frames later; keeps nothing across shots.
 
-    `predict` runs the network. With `live` no frame is held back.
+    `predict` runs the network; it sees the frames of the numbers `anchors` in any case, where frames can wait. With
+    `live` no frame is held back.
     """
 
     def __init__(
-        self, predict: Predict, options: ColorOptions, *, live: bool = False, clock: Clock | None = None
-    ) -> None:
+        self, predict: Predict, options: ColorOptions, *,
+        live: bool = False, anchors: Container[int] = (), clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self.clock = clock or Clock()
         self.kinds: dict[int, str] = {}  # how shots begin, of frames that the smoother holds
         name = smoother_name(options, live=live)
         self.deflicker = Deflicker() if name != "none" else None  # without smoothing each frame stands alone
-        self.smoother = make_smoother(name, lambda n, x: self.clock.time("network", predict, n, x), options, live=live)
+        self.smoother = make_smoother(
+            name, lambda n, x: self.clock.time("network", predict, n, x), options, live=live, anchors=anchors
+        )
 
     def push(self, number: int, lightness: np.ndarray, kind: str) -> list[StableColor]:
         """Take frame `number` with L* ``(h, w)`` of its luma proxy; returns the frames that are ready, in order.
