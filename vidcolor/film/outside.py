@@ -18,9 +18,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from vidcolor import __version__
 from vidcolor.atomic import sync_folder, write_whole
-from vidcolor.conditions.reference import SHOWN, Picture, Reference, decode, is_grey, number_of
+from vidcolor.conditions.reference import SHOWN, Reference, decode, is_grey, number_of
 from vidcolor.conditions.registration import place
 from vidcolor.errors import InputError, OptionError, OutputError
 from vidcolor.film.names import COLORED, STILLS
@@ -219,22 +221,23 @@ def fault(still: Path, new: Path) -> str:
         made = decode(new, read_bytes(new))
     except InputError:
         return "wrote a file that is no picture, or a damaged one"
+    sizes = f"{sides(new)} for {sides(still)}"
+    shapes = [picture.alpha.shape[1] / picture.alpha.shape[0] for picture in (made, grey)]
+    if abs(math.log(shapes[0] / shapes[1])) > SAME_SHAPE:
+        return f"wrote a picture of another shape, {sizes}"
     if made.alpha.mean() < SHOWN:
         return "wrote a picture that shows nothing, its alpha is 0 everywhere"
     if is_grey(made):
-        return "wrote a grey picture"
-    sizes = f"{sides(made)} for {sides(grey)}"
-    shapes = [picture.alpha.shape[1] / picture.alpha.shape[0] for picture in (made, grey)]
+        return "wrote a grey picture, or one of a single tint"
     reference = Reference.of(made.lightness, made.ab, made.alpha, name=new.name, number=number_of(new.stem))
-    if abs(math.log(shapes[0] / shapes[1])) > SAME_SHAPE:
-        return f"wrote a picture of another shape, {sizes}"
     if place(reference, grey.lightness) is None:
         return f"wrote another picture than the one it was given, {sizes}"
     return ""
 
 
-def sides(picture: Picture) -> str:
-    return f"{picture.alpha.shape[1]} x {picture.alpha.shape[0]}"
+def sides(path: Path) -> str:
+    with Image.open(path) as picture:
+        return f"{picture.width} x {picture.height}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
