@@ -1,6 +1,7 @@
 """A program of the user's colours the stills of a film; what it does wrong is one line, what it has done stays."""
 
 import os
+import struct
 import sys
 import threading
 import time
@@ -100,6 +101,24 @@ def test_stills_are_coloured_and_carried_through_their_shots(film, colorizer, pa
     assert found[:, 0].min() > 8  # red on the left, green on the right
     assert found[:, 1].max() < -8
     assert not folder_of(tmp_path / "out.mkv").exists()
+
+
+def test_a_turned_film_is_given_and_taken_as_it_is_shown(colorizer, painter, tmp_path):
+    film = write(tmp_path / "film.mp4", [scene(1)] * 6, codec="libx264")
+    one, quarter = ((0x10000, 0, 0, 0, 0x10000), (0, 0x10000, 0, -0x10000, 0))
+    before, after = (struct.pack(">9i", *matrix, 0, 0, 0, 0x40000000) for matrix in (one, quarter))
+    data = film.read_bytes()
+    assert data.count(before) == 2  # of the film, and of its track
+    place = data.rindex(before)
+    film.write_bytes(data[:place] + after + data[place + len(before) :])
+    summary = color(film, tmp_path / "out.mkv", colorizer, painter("paint"))
+    assert [note for note in summary.notes if "used at frame" in note]
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        frame = next(container.decode(video=0))
+        shown = np.rot90(frame.to_ndarray(format="yuv444p")[2].astype(float) - 128, frame.rotation // 90)
+    assert shown.shape == (192, 128)
+    assert shown[:, :50].mean() > 8
+    assert shown[:, -50:].mean() < -8
 
 
 def test_what_is_coloured_is_not_coloured_again(film, colorizer, painter, tmp_path):

@@ -31,9 +31,9 @@ def scene(seed: int, width: int = WIDTH) -> np.ndarray:
     return made.clip(16, 235).astype(np.uint8)
 
 
-def write(path: Path, frames: list[np.ndarray]) -> Path:
+def write(path: Path, frames: list[np.ndarray], codec: str = "ffv1") -> Path:
     with av.open(str(path), "w") as out:
-        video = out.add_stream("ffv1", rate=24)
+        video = out.add_stream(codec, rate=24)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "gray"
         for i, luma in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(luma), format="gray")

@@ -85,6 +85,7 @@ class References:
         for reference, number in where.items():
             assigned[number].append(reference)
         surveyor = Surveyor(folder / REFERENCES, self.key, assigned, self.shots(), index)
+        surveyor.turn = self.memory.size.turn
         with open_reader() as reader, OneCvThread(), closing(ahead(self.proxies(reader))) as frames:
             surveyor.read(frames)
         return surveyor
@@ -107,13 +108,14 @@ class Surveyor:
         self.assigned, self.shots, self.index = assigned, shots, index
         self.tracker = Tracker()
         self.placed: dict[str, Placed] = {}  # by name of the reference
+        self.turn = 0  # quarter turns counterclockwise by which the film is shown, and references with it
         self.waiting: deque[tuple[int, np.ndarray]] = deque()  # frames of which it is not known if a shot begins there
 
     def read(self, frames: Frames) -> Surveyor:
         for number, lightness in frames:
             self.waiting.append((number, lightness))
             if self.index is not None:
-                self.index.push(number, lightness)
+                self.index.push(number, turned(lightness, self.turn))
             for decided in self.shots.push(lightness):
                 self.pass_on(decided.kind)
         for decided in self.shots.finish():
@@ -135,9 +137,10 @@ class Surveyor:
 
     def place(self, number: int, lightness: np.ndarray) -> Iterator[Placed]:
         for reference in self.assigned.get(number, ()):
-            if found := place(reference, lightness, number=number):
+            if found := place(reference, turned(lightness, self.turn), number=number):
                 self.placed[reference.name] = found
-                yield found
+                ab, confidence = turned(found.ab, -self.turn), turned(found.confidence, -self.turn)
+                yield replace(found, ab=ab, confidence=confidence)
 
     def finish(self, outcomes: list[Outcome], warnings: list[str]) -> Survey:
         self.survey.warnings += warnings
@@ -146,6 +149,12 @@ class Surveyor:
             (self.survey.notes if told.kind in ("used", "found") else self.survey.warnings).append(str(told))
         self.survey.finish()
         return self.survey
+
+
+def turned(planes: np.ndarray, turn: int) -> np.ndarray:
+    """`planes` ``(h, w)`` or ``(h, w, n)`` after quarter turns counterclockwise."""
+    found: np.ndarray = np.ascontiguousarray(np.rot90(planes, turn))
+    return found
 
 
 def view(number: int, lightness: np.ndarray, placed: list[Placed]) -> View:
