@@ -19,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from vidcolor import stored
 from vidcolor.atomic import AtomicFile, partial_name, write_whole
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class EngineCache:
         """Why there is no usable engine for `facts`, or None where there is one."""
         path = self.path(facts)
         try:
-            told = json.loads(sidecar(path).read_text())
+            told = stored.parse(sidecar(path).read_text())
             found = digest(path)
         except FileNotFoundError:
             return "there is none yet"
@@ -86,7 +87,7 @@ class EngineCache:
         found = []
         for path in sorted(self.folder.glob(f"*{KIND}")):
             try:
-                facts = json.loads(sidecar(path).read_text())["facts"]
+                facts = stored.parse(sidecar(path).read_text())["facts"]
                 found.append(Entry(path, dict(facts), path.stat().st_size))
             except (OSError, ValueError, KeyError, TypeError):
                 found.append(Entry(path, {}, path.stat().st_size))

@@ -67,8 +67,12 @@ def in_list(path: Path) -> tuple[list[Path], list[str]]:
         lines = path.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is no text; give the manifest as CSV in UTF-8") from error
-    rows = csv.DictReader((line for line in lines if line.strip() and not line.startswith("#")), restval="")
-    if COLUMN not in (rows.fieldnames or ()):
+    table = csv.DictReader((line for line in lines if line.strip() and not line.startswith("#")), restval="")
+    try:
+        columns, rows = table.fieldnames or (), list(table)
+    except csv.Error as error:
+        raise InputError(f"{path}: is damaged CSV ({error}); write the manifest again") from error
+    if COLUMN not in columns:
         raise InputError(f"{path}: has no column {COLUMN}; give pictures, a folder of them, or such a manifest")
     names = [row[COLUMN].strip() for row in rows if (row.get("enabled") or "").strip().lower() not in OFF]
     places = {name: located(path, name) for name in names if name}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vidcolor import stored
 from vidcolor.atomic import write_whole
 from vidcolor.conditions.carry import View
 from vidcolor.conditions.track import Track
@@ -80,12 +81,13 @@ class Survey:
     def read(cls, folder: Path, key: str) -> Survey | None:
         """The one in `folder`; None where there is none that is complete, or it depends on something else."""
         try:
-            found = json.loads((folder / CONTENTS).read_bytes())
+            found = stored.parse((folder / CONTENTS).read_bytes())
             if found["format"] != FORMAT or found["key"] != key:
                 return None
             shots = {int(frame): str(kind) for frame, kind in found["shots"]}
-            stretches = [Stretch(**x) for x in found["stretches"]]
-            return cls(folder, key, shots, stretches, found["notes"], found["warnings"])
+            stretches = [stored.made(Stretch, x) for x in found["stretches"]]
+            told = {"notes": found["notes"], "warnings": found["warnings"]}
+            return stored.made(cls, {"folder": folder, "key": key, "shots": shots, "stretches": stretches, **told})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vidcolor import stored
 from vidcolor.atomic import write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.names import GUARD, LOCK
@@ -165,7 +166,7 @@ def content(owner: Owner) -> bytes:
 def read_owner(folder: Path) -> Owner | None:
     """The record in `folder`; None where there is none, or where it says nothing."""
     try:
-        found = Owner(**json.loads((folder / LOCK).read_bytes()))
+        found = stored.made(Owner, stored.parse((folder / LOCK).read_bytes()))
         datetime.fromisoformat(found.since)
     except (OSError, ValueError, TypeError):
         return None

@@ -21,6 +21,7 @@ from pathlib import Path
 from av.packet import Packet
 from av.stream import Stream
 
+from vidcolor import stored
 from vidcolor.atomic import sync_folder
 from vidcolor.errors import VidcolorError
 
@@ -114,9 +115,9 @@ def read_footer(path: Path) -> Footer:
             file.seek(-LENGTH.size, os.SEEK_END)
             (length,) = LENGTH.unpack(file.read(LENGTH.size))
             file.seek(-LENGTH.size - length, os.SEEK_END)
-            told = json.loads(file.read(length))
+            told = stored.parse(file.read(length))
         header = base64.b64decode(told["header"], validate=True)
-        return Footer(header, Fraction(told["time_base"]), told["packets"], told["size"], told["digest"])
+        return Footer(header, stored.fraction(told["time_base"]), told["packets"], told["size"], told["digest"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise DamagedPackets(f"{path}: is not a whole packet file; it is made anew") from error
 

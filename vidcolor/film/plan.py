@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vidcolor import stored
 from vidcolor.atomic import sync_folder, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.names import PLAN, SEGMENTS
@@ -47,9 +48,13 @@ class Segment:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Segment:
+        """Raises TypeError, KeyError or ValueError where it is something else."""
+        if not isinstance(values, dict):
+            raise TypeError(f"{values!r:.80} is no segment")
         shots = tuple((frame, kind, time) for frame, kind, time in values["shots"])
         left_out = tuple(values.get("left_out", ()))
-        return cls(**{**values, "start": Mark(**values["start"]), "shots": shots, "left_out": left_out})
+        start = stored.made(Mark, values["start"])
+        return stored.made(cls, {**values, "start": start, "shots": shots, "left_out": left_out})
 
 
 @dataclass
@@ -164,7 +169,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     for line in text.split(b"\n")[:-1]:  # what stands behind the last line feed was cut off
         try:
-            yield json.loads(line)
+            yield stored.parse(line)
         except ValueError:
             return
 

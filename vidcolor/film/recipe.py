@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from vidcolor import stored
 from vidcolor.backends import Backend
 from vidcolor.conditions.reference import gather
 from vidcolor.film.rules import Rules
@@ -51,7 +52,8 @@ class SourceFacts:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SourceFacts:
-        return cls(**values)
+        """Raises TypeError where it is something else."""
+        return stored.made(cls, values)
 
     @classmethod
     def of(cls, source: str) -> SourceFacts:
@@ -103,7 +105,8 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        return cls(**values)
+        """Raises TypeError where it is something else."""
+        return stored.made(cls, values)
 
     def difference(self, other: Recipe) -> str:
         """The first thing in which `other` differs, in words; empty where it does not."""

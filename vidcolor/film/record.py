@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vidcolor import stored
 from vidcolor.atomic import sync_folder
 from vidcolor.errors import OutputError
 from vidcolor.film.names import RECORDS
@@ -46,7 +47,7 @@ class Made:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Made:
-        return cls(**{**values, "source": SourceFacts.from_dict(values["source"])})
+        return stored.made(cls, {**values, "source": SourceFacts.from_dict(values["source"])})
 
 
 class Records:
@@ -79,7 +80,7 @@ class Records:
         self.read += len(whole)
         for line in whole.splitlines():
             try:
-                values = json.loads(line)
+                values = stored.parse(line)
                 self.known[values["target"]] = Made.from_dict(values["made"])
             except (ValueError, KeyError, TypeError):
                 continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from vidcolor import stored
 from vidcolor.atomic import partial_name, partial_path, sync_folder, write_whole
 from vidcolor.errors import OutputError
 from vidcolor.film.names import COLORED, LONGEST, NOTE, PLAN, REFERENCES, SEGMENTS, STILLS, SUFFIX, fitted, is_work
@@ -53,9 +54,9 @@ class Note:
     def read(cls, folder: Path) -> Note | None:
         """That of `folder`; None where there is none of this version."""
         try:
-            values = json.loads((folder / NOTE).read_bytes())
+            values = stored.parse((folder / NOTE).read_bytes())
             made = Made.from_dict(values["made"]) if values["made"] else None
-            return cls(values["target"], values["token"], made)
+            return stored.made(cls, {"target": values["target"], "token": values["token"], "made": made})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

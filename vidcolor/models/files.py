@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vidcolor import stored
 from vidcolor.errors import ModelError
 
 DEFAULT = "vidcolor-default.onnx"
@@ -58,7 +58,7 @@ class ModelFile:
     @property
     def config(self) -> dict[str, Any]:
         """The GeneratorConfig as a dict."""
-        config: dict[str, Any] = json.loads(self.metadata["config"])
+        config: dict[str, Any] = stored.parse(self.metadata["config"])
         return config
 
 
@@ -73,11 +73,20 @@ def open_model(path: Path | None = None) -> ModelFile:
             path = Path(shipped)
     try:
         metadata = read_metadata(path)
+    except (ValueError, OverflowError):  # a field that is no text, or longer than any file
+        metadata = {}
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); give an ONNX file made by vidcolor") from error
     if not metadata.get("format", "").startswith("vidcolor 1"):
         raise ModelError(f"{path}: was not made by vidcolor; give an ONNX file exported by its training")
-    return ModelFile(path, metadata)
+    found = ModelFile(path, metadata)
+    try:
+        sound = found.stride > 0 and isinstance(found.config, dict)
+    except (KeyError, ValueError):
+        sound = False
+    if not sound:
+        raise ModelError(f"{path}: its metadata is damaged; copy or export it again")
+    return found
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from vidcolor import stored
 from vidcolor.atomic import write_whole
 from vidcolor.errors import OptionError
 
@@ -108,8 +109,8 @@ class _Fault(Exception):
 
 def _parse_json(text: str) -> ShotList:
     try:
-        content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = stored.parse(text)
+    except ValueError as error:
         raise _Fault(f"is damaged JSON ({error}); write it again") from None
     if isinstance(content, list):
         starts = [_whole(x, f"number {i + 1} of the list") for i, x in enumerate(content)]
@@ -166,8 +167,8 @@ def _rate(value: Any) -> Fraction | None:
     if value is None:
         return None
     try:
-        rate = Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
+        rate = stored.fraction(value)
+    except ValueError:
         rate = Fraction(0)
     if rate <= 0:
         raise _Fault(f'"rate" is {value!r}; give frames a second such as "24000/1001", or null')
@@ -176,7 +177,10 @@ def _rate(value: Any) -> Fraction | None:
 
 def _parse_csv(text: str) -> ShotList:
     """PySceneDetect's scene list: maybe a line of time codes, a header, then a scene a line; frames count from 1."""
-    lines = list(csv.reader(io.StringIO(text)))
+    try:
+        lines = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise _Fault(f"is damaged CSV ({error}); write it again") from None
     head = next((i for i, line in enumerate(lines) if "Start Frame" in line and "End Frame" in line), None)
     if head is None:
         raise _Fault('is neither JSON nor a scene list in CSV; its header must have "Start Frame" and "End Frame"')

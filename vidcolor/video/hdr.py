@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from vidcolor import stored
 from vidcolor.video.sidedata import side_data
 
 COLOR_STEP, LIGHT_STEP = (
@@ -37,6 +38,7 @@ class Mastering:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Mastering:
         """What `dataclasses.asdict` gave, by way of JSON."""
+        stored.check_types(cls, values)
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**fields)
 

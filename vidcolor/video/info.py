@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
 
+from vidcolor import stored
 from vidcolor.color.encoding import UNSPECIFIED, Encoding
 from vidcolor.video.hdr import Mastering
 from vidcolor.video.sidedata import quarter_turns
@@ -58,12 +59,12 @@ class FilmInfo:
         try:
             made = {f.name: values[f.name] for f in fields(cls)}
             for name in ("time_base", "rate", "aspect"):
-                made[name] = None if made[name] is None else Fraction(made[name])
-            made["encoding"] = Encoding(**made["encoding"])
+                made[name] = None if made[name] is None else stored.fraction(made[name])
+            made["encoding"] = stored.made(Encoding, made["encoding"])
             made["display_matrix"] = tuple(made["display_matrix"]) if made["display_matrix"] else None
             made["mastering"] = Mastering.from_dict(made["mastering"]) if made["mastering"] else None
             made["light"] = tuple(made["light"]) if made["light"] else None
-            made["chapters"] = tuple({**c, "time_base": Fraction(c["time_base"])} for c in made["chapters"])
-            return cls(**made)
+            made["chapters"] = tuple({**c, "time_base": stored.fraction(c["time_base"])} for c in made["chapters"])
+            return stored.made(cls, made)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the facts of a film ({error})") from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from vidcolor import stored
 from vidcolor.atomic import write_whole
 from vidcolor.live.serve.process import Process
 from vidcolor.live.serve.store import RECORD
@@ -96,7 +97,9 @@ def job_of(folder: Path, record: dict[str, Any], clock: Callable[[], float] = ti
     """
     if record["format"] != FORMAT:
         raise ValueError(f"format {record['format']}")
-    job = Job(folder=folder, source=folder / Path(record["source"]).name, **{name: record[name] for name in KEPT})
+    kept = {name: record[name] for name in KEPT}
+    stored.check_types(Job, kept)
+    job = Job(folder=folder, source=folder / Path(record["source"]).name, **kept)
     if job.state in OVER:
         job.ended = clock() - max(0.0, time.time() - record["ended"])
     return job

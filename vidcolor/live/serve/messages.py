@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from vidcolor import stored
+
 LENGTHS = struct.Struct("<II")  # of the JSON and of the bytes
 MOST_JSON = 1 << 16
 Message = tuple[dict[str, Any], bytes]
@@ -52,7 +54,7 @@ class Link:
         text, data = self.incoming.read(length), self.incoming.read(size)
         if len(text) < length or len(data) < size:
             return None
-        told = json.loads(text)
+        told = stored.parse(text)
         if not isinstance(told, dict):
             raise ValueError("a message is no object")
         return told, data

@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
+from vidcolor import stored
 from vidcolor.atomic import write_whole
 from vidcolor.errors import OutputError
 
@@ -75,8 +76,8 @@ class Store:
         """The key and the token that were made for this folder, or new ones."""
         path = self.folder / SECRETS
         try:
-            told: dict[str, str] = json.loads(path.read_text())
-            if len(bytes.fromhex(told["key"])) == 32 and told["token"]:
+            told: dict[str, str] = stored.parse(path.read_text())
+            if len(bytes.fromhex(told["key"])) == 32 and told["token"] and isinstance(told["token"], str):
                 return told
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -99,7 +100,7 @@ class Store:
         """Folders of uploads and their records; an upload that has none was broken off, and goes."""
         for folder in self.jobs.iterdir():
             try:
-                yield folder, json.loads((folder / RECORD).read_text())
+                yield folder, stored.parse((folder / RECORD).read_text())
             except (OSError, ValueError):
                 shutil.rmtree(folder, ignore_errors=True)
 

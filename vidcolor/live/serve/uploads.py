@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from vidcolor import stored
 from vidcolor.live.serve.box import ENVIRONMENT
 from vidcolor.live.serve.limits import CHUNK_SECONDS, PROBE_SECONDS, SLOWEST, Limits
 
@@ -96,14 +96,15 @@ async def look_into(path: Path, kind: str, name: str, limits: Limits) -> dict[st
     )  # fmt: skip
     try:
         out, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
-        facts = json.loads(out)
+        facts = stored.parse(out)
     except (TimeoutError, ValueError):
         facts = {"error": "a decoder failed on it"}
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if "error" in facts:
+    size = (facts.get("width"), facts.get("height")) if isinstance(facts, dict) else ()
+    if "error" in facts or not all(isinstance(side, int) and side > 0 for side in size):
         raise Refused(415, f"{name}: is no {kind} that can be read; give another file")
     pixels, bound = facts["width"] * facts["height"], limits.max_pixels if kind == "film" else limits.max_still_pixels
     if pixels > bound:
