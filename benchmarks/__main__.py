@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.cover import cover
 from benchmarks.films import make_film
 from benchmarks.gallery import gallery
 from benchmarks.machine import RESULTS, save
@@ -51,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     mutants.add_argument("--keep", type=Path, metavar="FOLDER", help="only write these mutants into a folder")
     carried = commands.add_parser("references", help="how well a clip's own frames carry through it, on the clips")
     carried.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
+    worth = commands.add_parser("cover", help="how many frames are worth colouring, and what they buy, on the clips")
+    worth.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -108,6 +111,9 @@ def main(argv: list[str] | None = None) -> int:
                           seed=args.seed, lanes=args.lanes))  # fmt: skip
     elif args.command == "references":
         save("references", references(colour_clips(args.clips), frames=args.frames))
+    elif args.command == "cover":
+        grey = [args.clips / "his_girl_friday.mp4", args.clips / "references" / "film_bw.mp4"]
+        save("cover", cover(colour_clips(args.clips), grey, frames=args.frames))
     elif args.command == "memory":
         save("memory", memory(args.clips, args.work))
     elif args.command == "live":

@@ -21,6 +21,7 @@ TEMPLATES = {  # of each result, in the order of the README
     "quality": "quality",
     "temporal": "temporal",
     "references": "references",
+    "cover": "cover",
     "shots": "shots",
     "upsampling": "upsampling",
     "live": "live",
