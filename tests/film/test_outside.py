@@ -15,6 +15,7 @@ from tests.commands import vidcolor
 from tests.film.test_stills import scene, write
 from vidcolor.cli.main import main
 from vidcolor.errors import Cancelled, OptionError, OutputError
+from vidcolor.film import run as film_run
 from vidcolor.film.hooks import Hooks
 from vidcolor.film.jobs import unfinished
 from vidcolor.film.run import colorize_film
@@ -147,6 +148,22 @@ def test_another_command_or_restart_colours_anew(film, colorizer, painter, tmp_p
             color(film, tmp_path / "out.mkv", colorizer, command, **changes)
         assert len(painter.calls()) == 2
     assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_film_that_was_begun_with_another_command_is_refused_before_that_is_run(
+    film, colorizer, painter, tmp_path, monkeypatch
+):
+    command = painter("paint")
+    with monkeypatch.context() as patch:
+        patch.setattr(film_run, "assemble", lambda *_, **__: (_ for _ in ()).throw(OSError("power cut")))
+        with pytest.raises(OSError, match="power cut"):
+            color(film, tmp_path / "out.mkv", colorizer, command)
+    with pytest.raises(OutputError, match=r"references_by was .* --restart"):
+        color(film, tmp_path / "out.mkv", colorizer, command + " more")
+    assert len(painter.calls()) == 2
+    color(film, tmp_path / "out.mkv", colorizer, command)
+    assert len(painter.calls()) == 2
+    assert not folder_of(tmp_path / "out.mkv").exists()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from vidcolor.conditions.reference import SHOWN, Reference, decode, is_grey, num
 from vidcolor.conditions.registration import place
 from vidcolor.errors import InputError, OptionError, OutputError
 from vidcolor.film.names import COLORED, STILLS
+from vidcolor.film.plan import plan_of
 from vidcolor.film.recipe import SourceFacts
 from vidcolor.film.stills import CONTENTS, COVER, write_stills
 from vidcolor.options import PLACEHOLDER, ColorizeOptions, words_of
@@ -52,11 +53,12 @@ def with_stills(
     Raises:
         OptionError: there are other references too, or the program is not installed.
         InputError: the film has no frame that can be coloured.
-        OutputError: the program fails, or what it writes is of no use.
+        OutputError: the program fails, or what it writes is of no use; or the film was begun with another one.
     """
     if options.references:
         raise OptionError("references and references-by are both given; leave one of them out")
     command = Command(options.references_by or "", options.references_timeout, check)
+    check_plan(folder, options)
     place_of = folder / STILLS
     files, warnings = stills_in(place_of, source, options.end, kinds, check)
     colored = Colored(place_of, command)
@@ -70,6 +72,17 @@ def with_stills(
     count = f"{len(files)} still{'s' * (len(files) != 1)}"
     warnings.insert(0, f"{count} coloured by {command.words[0]}")
     return replace(options, references=tuple(colored.path_of(path) for path in files)), warnings
+
+
+def check_plan(folder: Path, options: ColorizeOptions) -> None:
+    """Refuse another command than the one with which a film was begun, before it is run for hours."""
+    plan = plan_of(folder)
+    before = plan.recipe.options.get("references_by") if plan and plan.segments else options.references_by
+    if before != options.references_by:
+        raise OutputError(
+            f"{folder}: was begun in another way (references_by was {before!r} and is {options.references_by!r}); "
+            "give the same options, or add --restart to start anew"
+        )
 
 
 def stills_in(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -41,6 +43,9 @@ CONTENTS, SHEET = "refs.json", "sheet.pdf"
 WIDTH = 400  # pixels of a picture on the sheet
 COVER = 0.9  # share of each shot's pixels
 
+EVERY = 10.0  # seconds between notes
+
+log = logging.getLogger("vidcolor")
 OpenReader = Callable[[], Reader]
 
 
@@ -129,8 +134,13 @@ def suggested(
 
 
 def proxies(reader: Reader, size: ProxySize, check: Callable[[], None]) -> Iterator[tuple[int, np.ndarray]]:
+    spoke = time.monotonic()
     for number, frame in enumerate(frames_of(reader)):
         check()
+        if time.monotonic() - spoke >= EVERY:
+            spoke = time.monotonic()
+            of = f" of {reader.info.frames}" if reader.info.frames else ""
+            log.info("%s: %d%s frames looked through", reader.path, number, of)
         yield number, make_proxy(plane(frame, 0), size, reader.info.encoding).lightness
 
 
