@@ -109,6 +109,12 @@ def test_a_reference_holds_on_its_frame_and_both_ways_in_its_shot(red):
         assert outside[1] < 0
 
 
+def test_strength_is_that_of_what_is_not_known(film, red, colorizer, tmp_path):
+    found = color(film, tmp_path / "out.mkv", colorizer, [still(tmp_path, 12)], strength=0.0)
+    assert np.abs(found[12][square(12)].mean((0, 1)) - red[12][square(12)].mean((0, 1))).max() < 1
+    assert np.abs(found[CUT + 3]).max() <= 1  # the other shot is grey
+
+
 def test_it_ends_at_the_cut_and_the_other_shots_stay_as_they_are(film, red, colorizer, tmp_path):
     plain = color(film, tmp_path / "plain.mkv", colorizer)
     both = color(film, tmp_path / "both.mkv", colorizer, [still(tmp_path, 12), still(tmp_path, 30)])

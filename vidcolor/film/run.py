@@ -176,9 +176,10 @@ class Film:
         if plan.complete:
             return plan
         known = self.known(memory)
-        network = Network(self.backend, memory.size, known)
+        network = Network(self.backend, memory.size, known, strength=self.options.strength if known else 1.0)
+        options = replace(self.options, strength=1.0) if known else self.options  # what is known keeps its colour
         anchors = known.frames if known else ()
-        colorizer = FrameColorizer(memory, network, self.options, anchors=anchors, clocks=self.clocks)
+        colorizer = FrameColorizer(memory, network, options, anchors=anchors, clocks=self.clocks)
         frames = self.frames(plan, segment, memory)
         FilmRun(self, plan, segment, colorizer, network).run(frames)
         return plan

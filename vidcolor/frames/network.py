@@ -18,14 +18,17 @@ class Network:
     """Pads luma proxies of one size for `backend`, and crops what it gives.
 
     With `condition` it is told what is known of each frame, and completes it. The a*b* grid is the finer one of what is
-    known then: a network's own colours are smooth, those of a picture are not.
+    known then: a network's own colours are smooth, those of a picture are not. `strength` is the factor of its own
+    a*b*; what is known keeps its colour.
 
     Attributes:
         predicted: frames that the network has seen.
     """
 
-    def __init__(self, backend: Backend, size: ProxySize, condition: Condition | None = None) -> None:
-        self.backend, self.size, self.condition = backend, size, condition
+    def __init__(
+        self, backend: Backend, size: ProxySize, condition: Condition | None = None, *, strength: float = 1.0
+    ) -> None:
+        self.backend, self.size, self.condition, self.strength = backend, size, condition, np.float32(strength)
         self.predicted = 0
 
     def __call__(self, numbers: list[int], lightness: list[np.ndarray]) -> np.ndarray:
@@ -55,7 +58,7 @@ class Network:
     def finer(self, ab: np.ndarray, known: Known | None) -> np.ndarray:
         """a*b* on the grid of what is known, which is laid over it, and the confidence of that."""
         size = -(-self.size.width // 2), -(-self.size.height // 2)
-        fine = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
+        fine = cv2.resize(ab * self.strength, size, interpolation=cv2.INTER_LINEAR)
         if known is None:
             return np.dstack((fine, np.zeros(size[::-1], np.float32)))
         return np.dstack((known.over(fine), known.confidence))
