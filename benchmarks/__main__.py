@@ -18,6 +18,7 @@ from benchmarks.report import write_readme
 from benchmarks.resume.run import resume
 from benchmarks.segments import segments
 from benchmarks.shots import shots
+from benchmarks.soak import soak
 from benchmarks.temporal.run import temporal
 from benchmarks.throughput import CLIPS, SIZES, memory, throughput
 from benchmarks.upsampling import upsampling
@@ -54,6 +55,10 @@ def main(argv: list[str] | None = None) -> int:
     carried.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
     worth = commands.add_parser("cover", help="how many frames are worth colouring, and what they buy, on the clips")
     worth.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
+    long = commands.add_parser("soak", help="a film of hours and a live stream of a day, by a fast clock")
+    long.add_argument("--hours", type=float, default=2, help="of the film (default: %(default)s)")
+    long.add_argument("--rate", type=int, default=25, help="frames a second of the film (default: %(default)s)")
+    long.add_argument("--live-hours", type=float, default=24, help="of the stream, a frame a second")
     commands.add_parser("memory", help="peak memory of a 10 s and a 60 s film")
     look = commands.add_parser("quality", help="colour and flicker on the clips")
     look.add_argument("--smoothings", nargs="+", type=float, default=[0.0, 0.75, 0.9, 0.95])
@@ -100,6 +105,8 @@ def main(argv: list[str] | None = None) -> int:
     elif args.command == "resume":
         clip = args.clips / "his_girl_friday.mp4"
         save("resume", resume(clip, args.work / "resume", kills=args.kills, cuts=args.cuts, seed=args.seed))
+    elif args.command == "soak":
+        save("soak", soak(args.work, hours=args.hours, live_hours=args.live_hours, rate=args.rate))
     elif args.command == "fuzz":
         from benchmarks.fuzz.run import fuzz, keep, media
 

@@ -17,6 +17,8 @@ TEMPLATES = {  # of each result, in the order of the README
     "peers": "peers",
     "segments": "segments",
     "resume": "resume",
+    "fuzz": "fuzz",
+    "soak": "soak",
     "memory": "memory",
     "quality": "quality",
     "temporal": "temporal",
