@@ -12,8 +12,9 @@ from tests.conftest import ROOT
 
 # A folder or file of the package may import only what stands before it in this list, or itself; see CONTRIBUTING.md.
 LAYERS = (
-    "errors", "stored", "atomic", "options", "color", "pictures", "models", "backends", "video", "provenance", "companions",
-    "merge", "shots", "temporal", "conditions", "frames", "stills", "film", "api", "live", "cli", "__main__",
+    "errors", "stored", "atomic", "options", "color", "pictures", "models", "backends", "video", "provenance",
+    "companions", "merge", "shots", "temporal", "conditions", "frames", "stills", "film", "api", "live", "cli",
+    "__main__",
 )  # fmt: skip
 OUTSIDE = ("vidcolor", "training", "benchmarks", "engines")  # and these the same way
 PURE = ("vidcolor.color", "vidcolor.merge.chroma", "vidcolor.temporal", "vidcolor.shots.detector",

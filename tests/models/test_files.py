@@ -36,6 +36,14 @@ def test_another_file_is_refused(tmp_path: Path, content):
         open_model(path)
 
 
+@pytest.mark.parametrize("size", [b"\xff" * 7 + b"\x7f", b"\xff" * 8 + b"\x7f", b"\x80\x80\x80\x80\x40"])
+def test_an_entry_longer_than_any_file_takes_no_memory(tmp_path: Path, size):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"\x72" + size + b"format")
+    with pytest.raises(ModelError, match="not made by vidcolor"):
+        open_model(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(ModelError, match=r"gone\.onnx"):
         open_model(tmp_path / "gone.onnx")

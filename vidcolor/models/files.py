@@ -13,6 +13,7 @@ from vidcolor.errors import ModelError
 
 DEFAULT = "vidcolor-default.onnx"
 METADATA_FIELD = 14  # ModelProto.metadata_props in onnx.proto
+MOST = 1 << 24  # bytes of an entry of the metadata
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def read_metadata(path: Path) -> dict[str, str]:
             if wire == 0:
                 read_varint(file)
             elif wire == 2 and (size := read_varint(file)) is not None:
+                if field == METADATA_FIELD and size > MOST:
+                    return {}
                 if field == METADATA_FIELD:
                     key, value = read_strings(file.read(size))
                     found[key] = value
