@@ -94,6 +94,15 @@ def test_no_still_is_faded_mixed_or_blurred(tmp_path):
         assert 30 <= number < 60 or 76 <= number < 112 or number >= 152
 
 
+def test_candidates_are_near_the_best_of_their_shot():
+    none = np.zeros((1, 1))
+    facts = [(3, 1.0), (25, 1.0), (36, 1.0), (40, 0.5), (40, 1.0), (39, 0.7)]  # contrast and sharpness
+    samples = [suggest.Sample(6 * i, none, none, none, *fact) for i, fact in enumerate(facts)]
+    assert suggest.usable(samples, 0, 99) == [2, 4, 5]
+    assert suggest.usable(samples, 13, 24) == [4]
+    assert suggest.usable(samples, 0, 5) == []
+
+
 def test_a_blank_shot_is_told_and_a_blank_film_refused(tmp_path):
     black = [np.full((HEIGHT, WIDTH), 16, np.uint8)] * 30
     made = write_stills(
