@@ -468,3 +468,20 @@ def test_sound_that_begins_late_is_kept(colorizer, tmp_path):
     summary = colorize_film(source, tmp_path / "out.mkv", colorizer.backend, colorizer.options)
     assert summary.warnings == []
     assert len(read(tmp_path / "out.mkv").packets[0]) > 50
+
+
+def test_streams_that_come_in_the_middle_end_nothing(tmp_path):
+    """A transport stream that is joined from others: PyAV stumbles over streams that it did not see at first."""
+    film, sound, joined = make_mpegts(tmp_path / "film.ts", frames=50), tmp_path / "sound.ts", tmp_path / "joined.ts"
+    with av.open(str(sound), "w", format="mpegts") as out:
+        for stream in [out.add_stream("mp2", rate=48_000) for _ in range(3)]:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1152), np.int16), "s16", "stereo")
+            frame.sample_rate, frame.pts = 48_000, 0
+            out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    times = 5_500_000 // film.stat().st_size  # beyond what is looked at before reading, from either end
+    joined.write_bytes(film.read_bytes() * times + sound.read_bytes() + film.read_bytes() * 30)
+    with av.open(str(joined)) as container, pytest.raises(IndexError):
+        list(container.demux(container.streams.video[0]))
+    with Reader(joined, frames=False) as reader:
+        assert list(reader) == []

@@ -20,7 +20,7 @@ from vidcolor.live.options import CameraRequest
 from vidcolor.live.pacing import Pace
 from vidcolor.live.streams.address import mask
 from vidcolor.video.faults import reason
-from vidcolor.video.probe import main_video, open_input
+from vidcolor.video.probe import main_video, open_input, packets_of
 
 DAMAGED = 100  # packets in a row that cannot be decoded before reconnecting
 
@@ -123,7 +123,7 @@ class Capture:
             if not self.is_file:
                 stream.thread_type = "SLICE"  # frame threads would hold back a frame each
             pace = Pace(self.stop, self.paused) if self.is_file else None
-            for packet in self.container.demux(stream):
+            for packet in packets_of(self.container, stream):
                 taken = time.monotonic()
                 if self.stop.is_set():
                     return "stopped"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vidcolor.atomic import is_special
@@ -22,6 +25,7 @@ from vidcolor.video.info import FilmInfo
 from vidcolor.video.target import for_ffmpeg, is_address
 
 STILL_CODECS = ("png", "apng", "mjpeg", "gif", "bmp", "tiff", "webp", "jpeg2000", "pgm", "pgmyuv")  # full-range grey
+S = TypeVar("S", bound=Stream)
 NETWORK_TIMEOUT = 30.0  # seconds
 PATIENT = {"analyzeduration": "600000000", "probesize": "100000000"}  # microseconds and bytes to learn the streams from
 MAX_RATE = 1000  # frames a second that are believed
@@ -57,6 +61,18 @@ def open_once(
     return av.open(
         for_ffmpeg(path), "r", metadata_errors="replace", timeout=timeout, hwaccel=hwaccel, options=options
     )  # fmt: skip
+
+
+def packets_of(container: InputContainer, *streams: S) -> Iterator[Packet[S]]:
+    """The packets of these streams, and behind them an empty one for each, as PyAV gives them.
+
+    A transport stream can get streams while it is read. PyAV does not know them, and stumbles over them at its end,
+    when all that it does know have had their empty packet.
+    """
+    try:
+        yield from cast("Iterator[Packet[S]]", container.demux(*streams))
+    except IndexError:
+        return
 
 
 def is_unknown(stream: AudioStream) -> bool:

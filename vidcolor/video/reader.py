@@ -23,7 +23,7 @@ from vidcolor.video.faults import reason
 from vidcolor.video.formats import to_native
 from vidcolor.video.hdr import light_of, mastering_of
 from vidcolor.video.info import FilmInfo
-from vidcolor.video.probe import describe, main_video, open_input
+from vidcolor.video.probe import describe, main_video, open_input, packets_of
 from vidcolor.video.sidedata import display_matrix
 from vidcolor.video.target import is_address
 from vidcolor.video.timeline import Timeline
@@ -211,7 +211,7 @@ class Reader:
         failures = 0
         while failures < MAX_FAILURES:
             try:
-                for packet in self.container.demux(streams):
+                for packet in packets_of(self.container, *streams):
                     failures = 0
                     yield packet
                 return
