@@ -167,5 +167,8 @@ def test_bad_input_is_one_line_and_touches_nothing(tmp_path, capsys):
         assert len(said.splitlines()) == 1
     assert not new.exists()
     assert [p.name for p in full.iterdir()] == ["mine.txt"]
-    assert main(["references", str(film), "-o", str(full), "-y", "-q"]) == 0
+    assert main(["references", str(film), "-o", str(full), "-y", "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert json.loads(said.out) == json.loads((full / "refs.json").read_text())
     assert (full / "mine.txt").read_text() == "mine"
