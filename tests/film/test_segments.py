@@ -18,9 +18,9 @@ import pytest
 from tests.films import read
 from vidcolor.errors import Cancelled, OutputError
 from vidcolor.film import run as film_run
+from vidcolor.film.hooks import Hooks
 from vidcolor.film.plan import Segment, read_plan
 from vidcolor.film.rules import Rules
-from vidcolor.film.hooks import Hooks
 from vidcolor.film.run import colorize_film
 from vidcolor.film.work import folder_of, locked
 from vidcolor.film.writer import SegmentWriter
