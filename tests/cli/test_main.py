@@ -20,10 +20,10 @@ from vidcolor.errors import OptionError
 from vidcolor.film.batch import plan_batch
 
 
-@pytest.mark.parametrize(
-    ("command", "shows"),
-    [("", "--strength"), ("webcam", "--video-size"), ("serve", "--token"), ("jobs", "clean"), ("references", "--cover")],
-)
+SHOWS = {"": "--strength", "webcam": "--video-size", "serve": "--token", "jobs": "clean", "references": "--cover"}
+
+
+@pytest.mark.parametrize(("command", "shows"), SHOWS.items())
 def test_help_imports_no_engine_and_no_codec(command, shows):
     script = (
         "import sys, vidcolor.cli.main\n"
