@@ -19,7 +19,6 @@ from vidcolor.cli.values import seconds
 from vidcolor.errors import OptionError
 from vidcolor.film.batch import plan_batch
 
-
 SHOWS = {"": "--strength", "webcam": "--video-size", "serve": "--token", "jobs": "clean", "references": "--cover"}
 
 
