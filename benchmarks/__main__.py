@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     mutants.add_argument("--count", type=int, default=3000, help="of mutants (default: %(default)s)")
     mutants.add_argument("--seed", type=int, default=1, help="of all mutants (default: %(default)s)")
     mutants.add_argument("--lanes", type=int, default=2, help="commands at a time (default: %(default)s)")
+    mutants.add_argument("--again", action="store_true", help="those of the result that were faults, as they are now")
     mutants.add_argument("--keep", type=Path, metavar="FOLDER", help="only write these mutants into a folder")
     carried = commands.add_parser("references", help="how well a clip's own frames carry through it, on the clips")
     carried.add_argument("--frames", type=int, default=200, help="of each clip at most (default: %(default)s)")
@@ -108,9 +110,16 @@ def main(argv: list[str] | None = None) -> int:
     elif args.command == "soak":
         save("soak", soak(args.work, hours=args.hours, live_hours=args.live_hours, rate=args.rate))
     elif args.command == "fuzz":
-        from benchmarks.fuzz.run import fuzz, keep, media
+        from benchmarks.fuzz.run import again, fuzz, keep, media
 
         sources = media(args.clips, args.work / "fuzz")
+        if args.again:
+            path = RESULTS / "fuzz.json"
+            earlier = json.loads(path.read_text())
+            earlier["again"] = again(sources, args.work / "fuzz", earlier)
+            path.write_text(json.dumps(earlier, indent=1) + "\n")
+            write_readme()
+            return 0
         if args.keep:
             keep(sources, args.keep, first=args.first, count=args.count, seed=args.seed)
             return 0

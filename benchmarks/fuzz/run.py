@@ -25,6 +25,7 @@ import psutil
 
 from benchmarks.fuzz.check import fault_of
 from benchmarks.fuzz.mutants import KINDS, Mutant, Source, mutant, sources_in
+from benchmarks.machine import commit
 
 BATCH = 24  # mutants of a command
 ALONE = 40
@@ -110,6 +111,15 @@ def fuzz(
     }  # fmt: skip
 
 
+def again(sources: list[Source], work: Path, earlier: dict[str, Any]) -> dict[str, Any]:
+    """The mutants of the faults of an earlier run once more, each by a command of its own."""
+    numbers = sorted({int(fault.split(":")[0]) for fault in earlier["faults"]})
+    outcome = Outcome()
+    for number in numbers:
+        outcome.add(attempt([mutant(sources, number, earlier["seed"])], work, alone=True))
+    return {"commit": commit(), "mutants": numbers, "faults": outcome.faults}
+
+
 def run_batch(sources: list[Source], work: Path, seed: int, numbers: range) -> Outcome:
     """A batch by one command; one by one where it is its turn or something is wrong."""
     mutants = [mutant(sources, number, seed) for number in numbers]
@@ -149,7 +159,8 @@ def attempt(mutants: list[Mutant], work: Path, *, alone: bool) -> Outcome:
         told = {"files": [], "failed": []}
         outcome.faults.append(f"{number}: no summary, {ran.said[-300:]!r}")
     outcome.done, outcome.failed = len(told["files"]), len(told["failed"])
-    outcome.faults += [f"{number}: {fault}" for fault in faults_of(ran, told, folder, len(mutants))]
+    faults = faults_of(ran, told, folder, len(mutants))
+    outcome.faults += [f"{number}: {fault}".replace(f"{folder}/in/", "") for fault in faults]
     for file in told["files"]:
         if fault := fault_of(Path(file["source"]), Path(file["target"]), file):
             outcome.faults.append(f"{int(Path(file['source']).stem)}: {fault}")
