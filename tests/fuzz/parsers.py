@@ -5,6 +5,7 @@ A harness lets pass what the parser's docstring says it raises, and nothing else
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from aiohttp.test_utils import make_mocked_request
@@ -30,12 +32,16 @@ from vidcolor.film.plan import FilmPlan, Mark, Segment, read_plan
 from vidcolor.film.recipe import Recipe, SourceFacts
 from vidcolor.film.record import Made, Records
 from vidcolor.film.work import Note
+from vidcolor.live.serve.backend import Priority
 from vidcolor.live.serve.guard import COOKIE, Guard
 from vidcolor.live.serve.job import Job, job_of
+from vidcolor.live.serve.limits import Limits
 from vidcolor.live.serve.messages import LENGTHS, Link, packed, unpacked
+from vidcolor.live.serve.peers import SDP_BYTES, Peers
 from vidcolor.live.serve.store import RECORD, SECRETS, Store
 from vidcolor.live.serve.uploads import clean_name
 from vidcolor.models.files import open_model
+from vidcolor.options import ColorOptions
 from vidcolor.shots.cutlist import Shot, ShotList, read_shots, write_shots
 from vidcolor.stills import exif, jpeg, png
 from vidcolor.video.address import mask, scheme
@@ -234,6 +240,37 @@ def read_message(path: Path) -> None:
             unpacked(*found)
 
 
+def offer(folder: Path) -> bytes:
+    """What a browser offers: a picture and a channel, here by aiortc."""
+    from aiortc import RTCConfiguration, RTCPeerConnection
+
+    async def made() -> str:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTransceiver("video", "sendonly")
+        connection.createDataChannel("talk")
+        await connection.setLocalDescription(await connection.createOffer())
+        sdp = connection.localDescription.sdp
+        await connection.close()
+        return str(sdp)
+
+    return asyncio.run(made()).encode()
+
+
+def read_offer(path: Path) -> None:
+    """As the server takes it: what cannot be read is a ValueError, and nothing stays open."""
+
+    async def taken(sdp: str) -> None:
+        peers = Peers(cast(Any, None), ColorOptions(), Limits(), Priority())
+        with suppress(ValueError):
+            await asyncio.wait_for(peers.answer("visitor", sdp, 1.0), 10)
+        await peers.close()
+        assert not peers.peers
+
+    text = path.read_bytes().decode("utf-8", "replace")
+    if len(text) <= SDP_BYTES:
+        asyncio.run(taken(text))
+
+
 def exif_block(folder: Path) -> bytes:
     entries = [exif.numbers(274, 3, 6), *exif.resolution_entries((300.0, 300.0))]
     return exif.new_block(entries)
@@ -298,6 +335,7 @@ PARSERS = {
     "request": Parser(request, read_request),
     "address": Parser(lambda folder: b"rtmp://user:p@host:1935/live/key?a=b", read_address),
     "message": Parser(message, read_message),
+    "offer": Parser(offer, read_offer),
     "exif": Parser(exif_block, read_exif),
     "png": Parser(png_file, read_png),
     "jpeg": Parser(jpeg_file, read_jpeg),
