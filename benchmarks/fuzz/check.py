@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from vidcolor.stills.content import is_still
-from vidcolor.video.probe import main_video, open_input
+from vidcolor.video.probe import main_video, open_input, packets_of
 
 LEAST_DB = 20.0  # PSNR of a frame's luma below which it is another picture
 FAILURES = 100  # times in a row that a damaged container is asked to go on
@@ -77,7 +77,7 @@ def lumas(path: Path, *, hold: bool = False) -> Iterator[np.ndarray]:
         stream, failures = main_video(container, str(path)), 0
         while failures < FAILURES:
             try:
-                for packet in container.demux([s for s in container.streams if s.type != "attachment"]):
+                for packet in packets_of(container, *(s for s in container.streams if s.type != "attachment")):
                     failures = 0
                     if packet.stream.index != stream.index:
                         continue
