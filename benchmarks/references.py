@@ -102,7 +102,7 @@ class Trial:
         """A frame of a clip as PNG; of a `half` the right side is transparent."""
         with av.open(str(path)) as container:
             frame = next(f for i, f in enumerate(container.decode(video=0)) if i == number)
-        picture = np.dstack((frame.to_ndarray(format="bgr24"), np.full((frame.height, frame.width), 255, np.uint8)))
+        picture: np.ndarray = np.dstack((frame.to_ndarray(format="bgr24"), np.full((frame.height, frame.width), 255, np.uint8)))
         if half:
             picture[:, frame.width // 2 :, 3] = 0
         target = self.folder / f"{path.stem}_ref_{number:06d}.png"
@@ -113,7 +113,8 @@ class Trial:
 def chain(clip: Clip) -> Footage:
     """The first frame's a*b* moved from frame to frame by flow on the a*b* grid; the luma is the clip's own."""
     motion, lab = Motion(), clip.truth.lab
-    rows, columns = ProxySize.fit(*lab[0].shape[1::-1], ColorizeOptions().size).grid(STRIDE)
+    height, width = lab[0].shape[:2]
+    rows, columns = ProxySize.fit(width, height, ColorizeOptions().size).grid(STRIDE)
     ab = cv2.resize(lab[0][..., 1:], (columns, rows), interpolation=cv2.INTER_AREA)
     past, found = None, []
     for picture in lab:
