@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import av
@@ -27,7 +26,7 @@ SCORED = ("truth", "automatic", "chain", "reference")
 
 
 def references(clips: list[Path], *, frames: int) -> dict:
-    """Scores of the first `frames` frames of each clip; the keys are those of `score`, and the seconds of the run.
+    """Scores of the first `frames` frames of each clip; the keys are those of `score`.
 
     automatic: without a reference. chain: the first frame's true colour carried by a chain of Dense Inverse Search from
     frame to frame on the a*b* grid, and nothing else. reference: the first frame given as a picture.
@@ -45,7 +44,7 @@ def references(clips: list[Path], *, frames: int) -> dict:
             rows["chain"].append(score(chain(clip), clip, rows["truth"][-1]))
             automatic = trial.colored(())
             for name, seen in (("automatic", automatic), ("reference", trial.colored((trial.still(path, 0),)))):
-                rows[name].append(score(seen, clip, rows["truth"][-1]) | {"seconds": trial.seconds})
+                rows[name].append(score(seen, clip, rows["truth"][-1]))
             for name, value in trial.others(automatic, clips[i - 1]).items():
                 other.setdefault(name, []).append(value)
             print(path.stem, {k: rounded(v[-1]["psnr"]) for k, v in rows.items()}, file=sys.stderr)
@@ -63,23 +62,18 @@ def references(clips: list[Path], *, frames: int) -> dict:
 
 
 class Trial:
-    """One clip, coloured by the whole program again and again.
-
-    Attributes:
-        seconds: of the last run.
-    """
+    """One clip, coloured by the whole program again and again."""
 
     def __init__(self, clip: Clip, colorizer: Colorizer, folder: Path) -> None:
-        self.clip, self.colorizer, self.folder, self.seconds = clip, colorizer, folder, 0.0
+        self.clip, self.colorizer, self.folder = clip, colorizer, folder
 
     def colored(self, given: tuple[Path, ...]) -> Footage:
         """The clip in colour; its chroma is not read, so a colour clip serves as its grey version."""
         self.colorizer.options = ColorizeOptions(
             codec="ffv1", overwrite=True, references=given, end=self.clip.span[1]
         )  # fmt: skip
-        out, began = self.folder / "out.mkv", time.perf_counter()
+        out = self.folder / "out.mkv"
         self.colorizer.file(self.clip.path, out)
-        self.seconds = time.perf_counter() - began
         return read(out, frames=len(self.clip.truth.rgb))
 
     def others(self, automatic: Footage, another: Path) -> dict[str, float]:
@@ -102,7 +96,8 @@ class Trial:
         """A frame of a clip as PNG; of a `half` the right side is transparent."""
         with av.open(str(path)) as container:
             frame = next(f for i, f in enumerate(container.decode(video=0)) if i == number)
-        picture: np.ndarray = np.dstack((frame.to_ndarray(format="bgr24"), np.full((frame.height, frame.width), 255, np.uint8)))
+        alpha = np.full((frame.height, frame.width), 255, np.uint8)
+        picture: np.ndarray = np.dstack((frame.to_ndarray(format="bgr24"), alpha))
         if half:
             picture[:, frame.width // 2 :, 3] = 0
         target = self.folder / f"{path.stem}_ref_{number:06d}.png"
