@@ -204,7 +204,7 @@ def test_what_is_begun_is_not_tidied(tmp_path):
     for name in ("plan.jsonl", "job.json", "mine.txt"):
         folder = tmp_path / f"{name}.vidcolor"
         folder.mkdir()
-        (folder / name).write_text(json.dumps({"target": str(tmp_path / "out.mkv"), "token": "0", "made": None}))
+        (folder / name).write_text(json.dumps({"target": str(tmp_path / "out.mkv"), "token": "01234567", "made": None}))
         tidy(folder, tmp_path / "out.mkv")
         assert [path.name for path in folder.iterdir()] == [name]
 

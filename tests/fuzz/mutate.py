@@ -10,7 +10,7 @@ import numpy as np
 
 VALUES: list[Any] = [
     None, True, -1, 0, 1.5, 2**63, 10**40, "", "x", "\ud800", "\0", "1e9999999", "1/0", "nan", [], [[]], {}, {"a": 1},
-    float("nan"), float("inf"), "9" * 5000, [1, 2, 3], "../../etc/passwd", "x" * 300,
+    float("nan"), float("inf"), "9" * 5000, [1, 2, 3], "../../etc/passwd", "/" + "9" * 300 + "/x", "x" * 300,
 ]  # fmt: skip
 PIECES = [
     b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"[" * 50_000, b"9" * 5000, b"1e9999999", b"NaN", b'"', b",", b"\n", b"{}",

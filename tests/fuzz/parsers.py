@@ -323,7 +323,7 @@ PARSERS = {
     "cut_list": Parser(cut_list, read_cut_list, "shots.json"),
     "scene_list": Parser(scene_list, read_cut_list, "shots.csv"),
     "plan": Parser(plan, read_film_plan, PLAN),
-    "note": Parser(of({"target": "/x/reel.mkv", "token": "abcd", "made": MADE.to_dict()}), read_note, NOTE),
+    "note": Parser(of({"target": "/x/reel.mkv", "token": "0123abcd", "made": MADE.to_dict()}), read_note, NOTE),
     "lock": Parser(of(LOCK_RECORD), read_lock, LOCK),
     "records": Parser(of({"target": "reel.mkv", "made": MADE.to_dict()}), read_records, RECORDS),
     "survey": Parser(survey, read_survey, CONTENTS),

@@ -56,7 +56,7 @@ def look(folder: Path) -> Unfinished:
     note, plan = Note.read(folder), plan_of(folder)
     target = note.target if note else str(folder.with_name(folder.name.removesuffix(SUFFIX)))
     files = [path for path in folder.rglob("*") if path.is_file()]
-    if note is not None and (temporary := temporary_of(note)).is_file():
+    if note is not None and os.path.isfile(temporary := temporary_of(note)):
         files.append(temporary)
     facts = []
     for path in files:

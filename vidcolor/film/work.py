@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ class Note:
         """That of `folder`; None where there is none of this version."""
         try:
             values = stored.parse((folder / NOTE).read_bytes())
+            if re.fullmatch("[0-9a-f]{8}", values["token"]) is None:
+                return None
             made = Made.from_dict(values["made"]) if values["made"] else None
             return stored.made(cls, {"target": values["target"], "token": values["token"], "made": made})
         except (OSError, ValueError, KeyError, TypeError):
