@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -176,10 +177,10 @@ def test_every_option_and_command_in_the_readme_exists():
     commands = re.findall(r"^vidcolor (\S.*?)\s*(?:#.*)?$", text, re.MULTILINE)
     assert {c.split()[0] for c in commands} >= {"info", "engines", *parsers}
     for command in commands:
-        first, *rest = command.split()
+        first, *rest = shlex.split(command)
         if first in parsers:
             parsers[first].parse_args(rest)
         elif first not in ("info", "engines"):
-            make_parser().parse_args(command.split())
+            make_parser().parse_args([first, *rest])
     for target in re.findall(r"\]\(((?!http)[^)#]+)", text):
         assert (ROOT / target).exists(), target

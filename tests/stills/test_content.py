@@ -88,7 +88,9 @@ def test_motion_jpeg_is_a_film(tmp_path, photo):
 
 
 def test_addresses_and_missing_files_go_by_their_names(tmp_path):
-    assert not is_still("http://camera/picture.jpg")
+    assert is_still("http://server/picture.jpg")
+    assert not is_still("http://server/picture.jpg", "out.mkv")  # a camera that sends one after the other
+    assert not is_still("rtsp://camera/picture.jpg")
     assert is_still(tmp_path / "gone.heic")
     assert not is_still(tmp_path / "gone.mp4")
     assert is_still("-", "out.png")

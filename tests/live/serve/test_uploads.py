@@ -85,7 +85,7 @@ def test_a_file_that_hangs_the_one_who_looks_into_it(colorizer, photo, monkeypat
     async def work():
         async with running(colorizer) as site, visiting(site) as visitor:
             with monkeypatch.context() as patch:
-                patch.setattr(uploads, "PROBE_SECONDS", 0.01)  # less than any process takes to start
+                patch.setattr(uploads, "PROBE_SECONDS", 0.0)
                 assert (await upload(visitor, photo))[0] == 415
             assert list(site.folder.iterdir()) == []
             assert (await upload(visitor, photo))[0] == 201
